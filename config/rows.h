@@ -1,0 +1,115 @@
+/* Configuration rows: one table per struct says what YAML it accepts. The same rows drive decoding, defaults, `validate`,
+ * `components`, `print-config`, the JSON Schema and the README tables; nothing else walks the YAML. */
+#ifndef PP_CONFIG_ROWS_H
+#define PP_CONFIG_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pp_node; /* a YAML node with its position: config/tree.h */
+
+/* What a row's member is in the struct. Everything that points is owned by the configuration's arena and lives as long as it. */
+enum pp_field_type {
+    PP_FIELD_BOOL,        /* bool */
+    PP_FIELD_INT,         /* int64_t, within [min, max] */
+    PP_FIELD_DOUBLE,      /* double, within [min, max] */
+    PP_FIELD_DURATION,    /* int64_t nanoseconds; Go's syntax: 1h2m3s, 200ms, 0 */
+    PP_FIELD_STRING,      /* const char *; NULL when absent without a default */
+    PP_FIELD_ENUM,        /* int: position in `choices` */
+    PP_FIELD_STRING_LIST, /* struct pp_string_list */
+    PP_FIELD_STRING_MAP,  /* struct pp_string_map, in the order written */
+    PP_FIELD_GROUP,       /* the group's struct itself */
+    PP_FIELD_OPTIONAL,    /* pointer to the group's struct; NULL when the key is absent; `key:` and `key: {}` mean defaults */
+    PP_FIELD_LIST,        /* struct pp_group_list of the group's structs */
+    PP_FIELD_MAP,         /* struct pp_group_map of the group's structs */
+    PP_FIELD_NODE,        /* const struct pp_node *: any YAML, read by the component */
+};
+
+enum pp_field_flags {
+    PP_FIELD_REQUIRED = 1 << 0,
+    PP_FIELD_SECRET = 1 << 1,     /* shown as [REDACTED] */
+    PP_FIELD_IGNORED = 1 << 2,    /* accepted for the Collector's configs, has no meaning here: a warning; offset unused */
+    PP_FIELD_DEPRECATED = 1 << 3, /* works, with a warning; the doc names the successor */
+    PP_FIELD_ALIAS = 1 << 4,      /* another spelling of the row that stands before it: same member */
+    PP_FIELD_NONEMPTY = 1 << 5,   /* a string, list or map with nothing in it is an error */
+};
+
+struct pp_group;
+
+struct pp_field {
+    const char *name;
+    enum pp_field_type type;
+    unsigned flags;
+    size_t offset;
+    double min, max;              /* INT, DOUBLE, DURATION (seconds); both 0: no range beyond the type's */
+    const char *const *choices;   /* ENUM: NULL-terminated */
+    const struct pp_group *group; /* GROUP, OPTIONAL, LIST, MAP */
+    const char *doc;              /* one sentence, for people */
+};
+
+/* A struct's rows. `defaults` has the struct's size and static life; NULL means all zero. */
+struct pp_group {
+    const char *name; /* "sending_queue"; used in documentation only */
+    size_t size;
+    const void *defaults;
+    const struct pp_field *fields; /* ends with a row whose name is NULL */
+};
+
+struct pp_string_list {
+    const char *const *v;
+    size_t n;
+};
+
+struct pp_string_pair {
+    const char *key, *value;
+};
+
+struct pp_string_map {
+    const struct pp_string_pair *v;
+    size_t n;
+};
+
+struct pp_group_list {
+    const void *v; /* n structs of the group's size, one after the other */
+    size_t n;
+};
+
+struct pp_group_map {
+    const char *const *keys;
+    const void *v;
+    size_t n;
+};
+
+/* Row builders: PP_ROW_INT(struct my_config, queue_size, 0, 1, 1e9, "...") */
+#define PP_ROW(type_, struct_, member_, flags_, doc_)                                                                  \
+    {.name = #member_, .type = (type_), .flags = (flags_), .offset = offsetof(struct_, member_), .doc = (doc_)}
+#define PP_ROW_BOOL(s, m, flags_, doc_) PP_ROW(PP_FIELD_BOOL, s, m, flags_, doc_)
+#define PP_ROW_STRING(s, m, flags_, doc_) PP_ROW(PP_FIELD_STRING, s, m, flags_, doc_)
+#define PP_ROW_STRINGS(s, m, flags_, doc_) PP_ROW(PP_FIELD_STRING_LIST, s, m, flags_, doc_)
+#define PP_ROW_STRING_MAP(s, m, flags_, doc_) PP_ROW(PP_FIELD_STRING_MAP, s, m, flags_, doc_)
+#define PP_ROW_NODE(s, m, flags_, doc_) PP_ROW(PP_FIELD_NODE, s, m, flags_, doc_)
+#define PP_ROW_RANGED(type_, s, m, flags_, min_, max_, doc_)                                                           \
+    {.name = #m, .type = (type_), .flags = (flags_), .offset = offsetof(s, m), .min = (min_), .max = (max_), .doc = (doc_)}
+#define PP_ROW_INT(s, m, flags_, min_, max_, doc_) PP_ROW_RANGED(PP_FIELD_INT, s, m, flags_, min_, max_, doc_)
+#define PP_ROW_DOUBLE(s, m, flags_, min_, max_, doc_) PP_ROW_RANGED(PP_FIELD_DOUBLE, s, m, flags_, min_, max_, doc_)
+/* min and max in seconds */
+#define PP_ROW_DURATION(s, m, flags_, min_, max_, doc_) PP_ROW_RANGED(PP_FIELD_DURATION, s, m, flags_, min_, max_, doc_)
+#define PP_ROW_ENUM(s, m, flags_, choices_, doc_)                                                                      \
+    {.name = #m, .type = PP_FIELD_ENUM, .flags = (flags_), .offset = offsetof(s, m), .choices = (choices_), .doc = (doc_)}
+#define PP_ROW_OF(type_, s, m, flags_, group_, doc_)                                                                   \
+    {.name = #m, .type = (type_), .flags = (flags_), .offset = offsetof(s, m), .group = (group_), .doc = (doc_)}
+#define PP_ROW_GROUP(s, m, group_, doc_) PP_ROW_OF(PP_FIELD_GROUP, s, m, 0, group_, doc_)
+#define PP_ROW_OPTIONAL(s, m, group_, doc_) PP_ROW_OF(PP_FIELD_OPTIONAL, s, m, 0, group_, doc_)
+#define PP_ROW_LIST(s, m, flags_, group_, doc_) PP_ROW_OF(PP_FIELD_LIST, s, m, flags_, group_, doc_)
+#define PP_ROW_MAP(s, m, flags_, group_, doc_) PP_ROW_OF(PP_FIELD_MAP, s, m, flags_, group_, doc_)
+#define PP_ROW_IGNORED(name_, doc_) {.name = (name_), .type = PP_FIELD_NODE, .flags = PP_FIELD_IGNORED, .doc = (doc_)}
+#define PP_ROW_END {.name = NULL}
+
+/* Collects a component's cross-field problems. `path` is relative to the component ("protocols.grpc.endpoint"; list items by
+ * number: "table.0.pipelines"); the message gets the position of the nearest node that exists there. */
+struct pp_check;
+void pp_check_error(struct pp_check *check, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void pp_check_warn(struct pp_check *check, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

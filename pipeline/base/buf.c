@@ -1,0 +1,96 @@
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+
+#define BUF_CAP_MIN 256u
+
+void pp_buf_init(struct pp_buf *buf, size_t bytes_max)
+{
+    *buf = (struct pp_buf){.max = bytes_max};
+}
+
+void pp_buf_done(struct pp_buf *buf)
+{
+    pp_free(buf->data);
+    *buf = (struct pp_buf){.max = buf->max};
+}
+
+void pp_buf_reset(struct pp_buf *buf)
+{
+    buf->len = 0;
+    buf->failed = false;
+}
+
+char *pp_buf_reserve(struct pp_buf *buf, size_t n)
+{
+    size_t cap = buf->cap;
+    char *data;
+
+    if (buf->failed || n > buf->max - buf->len)
+        goto fail;
+    if (n > cap - buf->len) {
+        cap = cap < BUF_CAP_MIN ? BUF_CAP_MIN : cap;
+        while (cap - buf->len < n)
+            cap *= 2;
+        data = pp_realloc(buf->data, cap);
+        if (!data)
+            goto fail;
+        buf->data = data;
+        buf->cap = cap;
+    }
+    return buf->data + buf->len;
+fail:
+    buf->failed = true;
+    return NULL;
+}
+
+bool pp_buf_add(struct pp_buf *buf, const void *data, size_t n)
+{
+    char *to = pp_buf_reserve(buf, n);
+
+    if (!to)
+        return false;
+    if (n)
+        memcpy(to, data, n);
+    buf->len += n;
+    return true;
+}
+
+bool pp_buf_add_str(struct pp_buf *buf, struct pp_str s)
+{
+    return pp_buf_add(buf, s.p, s.n);
+}
+
+bool pp_buf_add_c(struct pp_buf *buf, const char *s)
+{
+    return pp_buf_add(buf, s, strlen(s));
+}
+
+bool pp_buf_add_byte(struct pp_buf *buf, char c)
+{
+    return pp_buf_add(buf, &c, 1);
+}
+
+bool pp_buf_printf(struct pp_buf *buf, const char *fmt, ...)
+{
+    va_list args;
+    int n;
+    char *to;
+
+    va_start(args, fmt);
+    n = vsnprintf(NULL, 0, fmt, args);
+    va_end(args);
+    to = n < 0 ? NULL : pp_buf_reserve(buf, (size_t)n + 1);
+    if (!to) {
+        buf->failed = true;
+        return false;
+    }
+    va_start(args, fmt);
+    vsnprintf(to, (size_t)n + 1, fmt, args);
+    va_end(args);
+    buf->len += (size_t)n;
+    return true;
+}

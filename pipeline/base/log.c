@@ -1,0 +1,114 @@
+#include "base/log.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json_text.h"
+
+#define LOG_LINE_BYTES_MAX (64u * 1024)
+
+static struct pp_log_options log_options;
+static atomic_int log_level = PP_LOG_INFO; /* apart from the options: read without the lock */
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void pp_log_configure(const struct pp_log_options *options)
+{
+    pthread_mutex_lock(&log_lock);
+    log_options = *options;
+    atomic_store(&log_level, (int)options->level);
+    pthread_mutex_unlock(&log_lock);
+}
+
+bool pp_log_enabled(enum pp_log_level level)
+{
+    return (int)level >= atomic_load_explicit(&log_level, memory_order_relaxed);
+}
+
+const char *pp_log_level_name(enum pp_log_level level)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+
+    return names[level];
+}
+
+static void add_time(struct pp_buf *line)
+{
+    uint64_t now = pp_clock_unix_ns();
+    time_t seconds = (time_t)(now / PP_NS_PER_S);
+    struct tm tm;
+    char text[32];
+
+    gmtime_r(&seconds, &tm);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+    pp_buf_printf(line, "%s.%03uZ", text, (unsigned)(now % PP_NS_PER_S / PP_NS_PER_MS));
+}
+
+static void format_json(struct pp_buf *line, enum pp_log_level level, const char *component, struct pp_str message)
+{
+    pp_buf_printf(line, "{\"level\":\"%s\",\"ts\":\"", pp_log_level_name(level));
+    add_time(line);
+    pp_buf_add_c(line, "\",\"msg\":");
+    pp_json_add_string(line, message);
+    if (component) {
+        pp_buf_add_c(line, ",\"component\":");
+        pp_json_add_string(line, pp_str_c(component));
+    }
+    pp_buf_add_c(line, "}\n");
+}
+
+/* Peers' bytes reach messages: control characters would let them forge lines. */
+static void add_printable(struct pp_buf *line, struct pp_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c < 0x20 || c == 0x7F)
+            pp_buf_printf(line, "\\x%02x", c);
+        else
+            pp_buf_add_byte(line, (char)c);
+    }
+}
+
+static void format_console(struct pp_buf *line, enum pp_log_level level, const char *component, struct pp_str message)
+{
+    add_time(line);
+    pp_buf_printf(line, "\t%s\t", pp_log_level_name(level));
+    if (component)
+        pp_buf_printf(line, "%s\t", component);
+    add_printable(line, message);
+    pp_buf_add_byte(line, '\n');
+}
+
+void pp_log(enum pp_log_level level, const char *component, const char *fmt, ...)
+{
+    struct pp_buf line;
+    char message[4096];
+    va_list args;
+    int n;
+
+    if (!pp_log_enabled(level))
+        return;
+    va_start(args, fmt);
+    n = vsnprintf(message, sizeof(message), fmt, args);
+    va_end(args);
+    if (n < 0)
+        return;
+    if ((size_t)n >= sizeof(message))
+        n = sizeof(message) - 1;
+    pp_buf_init(&line, LOG_LINE_BYTES_MAX);
+    pthread_mutex_lock(&log_lock);
+    if (log_options.encoding == PP_LOG_JSON)
+        format_json(&line, level, component, (struct pp_str){message, (size_t)n});
+    else
+        format_console(&line, level, component, (struct pp_str){message, (size_t)n});
+    if (!line.failed) {
+        FILE *out = log_options.out ? log_options.out : stderr;
+        fwrite(line.data, 1, line.len, out);
+        fflush(out);
+    }
+    pthread_mutex_unlock(&log_lock);
+    pp_buf_done(&line);
+}
