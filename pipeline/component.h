@@ -76,13 +76,13 @@ struct pp_service;    /* the engine: loops, telemetry, extensions; pipeline/serv
 struct pp_downstream; /* what follows a component in the graph; the engine swaps it at reload */
 
 enum pp_component_status {
-    PP_STATUS_STARTING,
-    PP_STATUS_RUNNING,
-    PP_STATUS_RECOVERABLE_ERROR,
-    PP_STATUS_PERMANENT_ERROR,
-    PP_STATUS_FATAL_ERROR, /* the service shuts down */
-    PP_STATUS_STOPPING,
-    PP_STATUS_STOPPED,
+    PP_COMPONENT_STARTING,
+    PP_COMPONENT_OK,
+    PP_COMPONENT_RECOVERABLE_ERROR,
+    PP_COMPONENT_PERMANENT_ERROR,
+    PP_COMPONENT_FATAL_ERROR, /* the service shuts down */
+    PP_COMPONENT_STOPPING,
+    PP_COMPONENT_STOPPED,
 };
 
 struct pp_factory {
