@@ -114,7 +114,7 @@ STAGES = {
     "asan": preset_stage("asan"),
     "tsan": preset_stage("tsan"),
     "clang": preset_stage("clang", test=False),
-    "integration": scripts_stage("tests/integration", "_it.py"),
+    "integration": scripts_stage("tests/integration", ".py"),
 }
 
 
