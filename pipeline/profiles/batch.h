@@ -43,7 +43,7 @@ struct pp_batch_source {
  * One reference on success. */
 bool pp_batch_from_otlp(const struct pp_batch_source *source, struct pp_batch **ret, struct pp_error *err);
 
-/* Takes over tables that a converter (pprof, eBPF, JSON) filled, with the arena-like storage behind them: see profiles/builder.h. */
+/* Converters (pprof, eBPF, JSON) make batches with profiles/builder.h. */
 
 struct pp_batch *pp_batch_ref(struct pp_batch *batch);
 void pp_batch_unref(struct pp_batch *batch);

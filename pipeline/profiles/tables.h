@@ -62,7 +62,7 @@ struct pp_value_type {
 
 /* Samples are columns over the whole batch; a profile owns one contiguous range of them. */
 struct pp_samples {
-    uint32_t n;
+    uint32_t n, cap;
     int32_t *stack;
     int32_t *link;
     struct pp_range *attrs;      /* in attr_indices */
