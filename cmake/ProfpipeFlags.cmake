@@ -12,7 +12,8 @@ option(PP_ALLOC_FAULTS "let tests make the n-th allocation fail" OFF)
 
 add_compile_options(-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
                     -Wpointer-arith -Wwrite-strings -Wvla -fno-strict-aliasing
-                    -fno-common -fno-omit-frame-pointer)
+                    -fno-common -fno-omit-frame-pointer
+                    -Wno-override-init) # PP_FACTORY_DEFAULTS stands before the slots that replace it
 add_compile_definitions(_GNU_SOURCE PP_VERSION="${PROJECT_VERSION}")
 
 if(PP_SANITIZE)

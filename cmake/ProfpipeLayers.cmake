@@ -20,6 +20,16 @@ function(pp_component target)
     cmake_parse_arguments(C "" "" "SOURCES;DEPS" ${ARGN})
     add_library(${target} STATIC ${C_SOURCES})
     target_link_libraries(${target} PUBLIC pp_pipeline ${C_DEPS})
+    cmake_path(GET CMAKE_CURRENT_SOURCE_DIR PARENT_PATH kind)
+    cmake_path(GET kind FILENAME kind)
+    set_property(GLOBAL APPEND PROPERTY PP_COMPONENTS_${kind} ${target})
+endfunction()
+
+# pp_component_table(<kinds>): the library with <kinds>.c, the table of the kind's factories, and all components added below this folder.
+function(pp_component_table kinds)
+    get_property(components GLOBAL PROPERTY PP_COMPONENTS_${kinds})
+    add_library(pp_${kinds} STATIC ${kinds}.c)
+    target_link_libraries(pp_${kinds} PUBLIC pp_pipeline ${components})
 endfunction()
 
 # pp_test(<name> SOURCES ... DEPS ... [ARGS ...] [LABELS ...] [TIMEOUT s]): a cmocka program run by ctest; its working

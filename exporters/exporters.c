@@ -1,0 +1,9 @@
+/* Every exporter there is, by type. */
+#include "pipeline/component.h"
+
+extern const struct pp_factory pp_nop_exporter_factory;
+
+const struct pp_factory *const pp_exporters[] = {
+    &pp_nop_exporter_factory,
+    NULL,
+};

@@ -1,0 +1,9 @@
+/* Every receiver there is, by type. */
+#include "pipeline/component.h"
+
+extern const struct pp_factory pp_nop_receiver_factory;
+
+const struct pp_factory *const pp_receivers[] = {
+    &pp_nop_receiver_factory,
+    NULL,
+};
