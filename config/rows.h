@@ -23,11 +23,12 @@ enum pp_field_type {
     PP_FIELD_OPTIONAL,    /* pointer to the group's struct; NULL when the key is absent; `key:` and `key: {}` mean defaults */
     PP_FIELD_LIST,        /* struct pp_group_list of the group's structs */
     PP_FIELD_MAP,         /* struct pp_group_map of the group's structs */
-    PP_FIELD_NODE,        /* const struct pp_node *: any YAML, read by the component */
+    PP_FIELD_NODE,        /* const struct pp_node *: any YAML, read by the component; NULL when absent */
+    PP_FIELD_INLINE,      /* the group's struct itself, its keys standing beside the others (the Collector's "squash") */
 };
 
 enum pp_field_flags {
-    PP_FIELD_REQUIRED = 1 << 0,
+    PP_FIELD_REQUIRED = 1 << 0,   /* an error when absent, unless the member has a default (not NULL, not 0) */
     PP_FIELD_SECRET = 1 << 1,     /* shown as [REDACTED] */
     PP_FIELD_IGNORED = 1 << 2,    /* accepted for the Collector's configs, has no meaning here: a warning; offset unused */
     PP_FIELD_DEPRECATED = 1 << 3, /* works, with a warning; the doc names the successor */
@@ -36,6 +37,7 @@ enum pp_field_flags {
 };
 
 struct pp_group;
+struct pp_check;
 
 struct pp_field {
     const char *name;
@@ -48,12 +50,17 @@ struct pp_field {
     const char *doc;              /* one sentence, for people */
 };
 
-/* A struct's rows. `defaults` has the struct's size and static life; NULL means all zero. */
+/* A struct's rows. `defaults` has the struct's size and static life; NULL means all zero. The members of GROUP and INLINE rows
+ * start from the outer struct's defaults, so those must hold them (each group's header has a PP_..._DEFAULTS initialiser for
+ * that); OPTIONAL, LIST and MAP members start from the group's own, or, for OPTIONAL, from what the outer defaults point to. */
 struct pp_group {
     const char *name; /* "sending_queue"; used in documentation only */
     size_t size;
     const void *defaults;
     const struct pp_field *fields; /* ends with a row whose name is NULL */
+    /* Cross-field rules; NULL: none. Called by the decoder for every struct of this group that decoded without an error, inner
+     * ones first; paths given to pp_check_* are relative to the group. */
+    void (*validate)(const void *value, struct pp_check *check);
 };
 
 struct pp_string_list {
@@ -103,12 +110,13 @@ struct pp_group_map {
 #define PP_ROW_OPTIONAL(s, m, group_, doc_) PP_ROW_OF(PP_FIELD_OPTIONAL, s, m, 0, group_, doc_)
 #define PP_ROW_LIST(s, m, flags_, group_, doc_) PP_ROW_OF(PP_FIELD_LIST, s, m, flags_, group_, doc_)
 #define PP_ROW_MAP(s, m, flags_, group_, doc_) PP_ROW_OF(PP_FIELD_MAP, s, m, flags_, group_, doc_)
+/* The group's keys beside this struct's own; `m` does not appear in the YAML. */
+#define PP_ROW_INLINE(s, m, group_) PP_ROW_OF(PP_FIELD_INLINE, s, m, 0, group_, NULL)
 #define PP_ROW_IGNORED(name_, doc_) {.name = (name_), .type = PP_FIELD_NODE, .flags = PP_FIELD_IGNORED, .doc = (doc_)}
 #define PP_ROW_END {.name = NULL}
 
 /* Collects a component's cross-field problems. `path` is relative to the component ("protocols.grpc.endpoint"; list items by
- * number: "table.0.pipelines"); the message gets the position of the nearest node that exists there. */
-struct pp_check;
+ * number: "table.0.pipelines"; "" for the component itself); the message gets the position of the nearest node that exists. */
 void pp_check_error(struct pp_check *check, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void pp_check_warn(struct pp_check *check, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
