@@ -96,9 +96,15 @@ struct pp_factory {
     size_t instance_size;           /* of the struct that begins with struct pp_component */
     const struct pp_group *config;  /* rows; NULL: takes no keys */
     const char *readme;             /* the component's folder, for links: "receivers/otlp" */
+    /* Reload: a changed instance may start while its predecessor with the same id still runs, because servers hand their listening sockets over by
+     * owner (net/http_server.h) and clients own nothing. Without it the old one is drained first, senders being asked to retry meanwhile. */
+    bool starts_beside_old;
 
     /* Cross-field rules only; rows check each key alone. May be NULL-filled by PP_FACTORY_DEFAULTS. Not a method: no instance yet. */
     void (*validate)(const void *config, struct pp_check *check);
+    /* Connectors: the ids of pipelines that the config names, each checked to be fed by this connector; calls `fn` for each with a path like
+     * those of pp_check_error. NULL: names none. */
+    void (*pipelines_named)(const void *config, void (*fn)(void *arg, const char *path, const char *pipeline_id), void *arg);
     /* Prepares memory; opens nothing. On failure the engine calls neither shutdown nor destroy: `create` cleans up itself. */
     bool (*create)(struct pp_component *self, struct pp_error *err);
     /* Opens sockets, files, threads. On failure it has closed again what it opened; `destroy` follows. The error is one line: what, where, what to do. */
@@ -124,6 +130,8 @@ void pp_default_consume(struct pp_component *self, struct pp_batch *batch, struc
 void pp_default_shutdown(struct pp_component *self, uint64_t deadline_mono_ms);
 void pp_default_destroy(struct pp_component *self);
 
+struct pp_instance; /* the engine's record of an instance: pipeline/instance.h */
+
 struct pp_component {
     const struct pp_factory *factory;
     const char *id;        /* "otlp/central" */
@@ -131,6 +139,7 @@ struct pp_component {
     const void *config;    /* the group's struct, decoded and validated; lives as long as the instance */
     struct pp_service *service;
     struct pp_downstream *downstream; /* receivers, processors, connectors */
+    struct pp_instance *instance;     /* the engine's; NULL in unit tests without one */
 };
 
 /* Hands a batch (the reference with it) to what follows in the graph: to one consumer directly, to several through a fan-out that joins their

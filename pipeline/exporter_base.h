@@ -14,7 +14,7 @@ struct pp_exporter_ops {
     /* One per worker thread (and one for the case without a queue, made on first use and serialised); NULL with an error stops the start. Connections are
      * made lazily in `send`, not here. May be NULL: then `worker` below is NULL. */
     void *(*worker_open)(struct pp_component *self, struct pp_error *err);
-    /* Sends one batch and waits for the answer until the deadline (pp_clock_mono_ms). Called on the worker's own thread; may block till then. Does not take the
+    /* Sends one batch and waits for the answer until the deadline (pp_clock_mono_ms; UINT64_MAX: none; see pp_exporter_deadline). Called on the worker's own thread; may block till then. Does not take the
      * reference. `ret->message` must live until the next send of this worker. Log nothing: the base logs final failures, once. */
     void (*send)(struct pp_component *self, void *worker, struct pp_batch *batch, uint64_t deadline_mono_ms, struct pp_result *ret);
     void (*worker_close)(struct pp_component *self, void *worker);
@@ -33,5 +33,10 @@ bool pp_exporter_start(struct pp_component *self, struct pp_error *err);
 void pp_exporter_consume(struct pp_component *self, struct pp_batch *batch, struct pp_done *done);
 void pp_exporter_shutdown(struct pp_component *self, uint64_t deadline_mono_ms);
 void pp_exporter_destroy(struct pp_component *self);
+
+/* The deadline of a running `send`, which moves nearer when the exporter is shut down meanwhile: never later than `deadline_mono_ms`. A send that
+ * waits asks again at least every PP_EXPORTER_POLL_MS and gives up (PP_RETRY) once it has passed. Any thread. */
+#define PP_EXPORTER_POLL_MS 200u
+uint64_t pp_exporter_deadline(struct pp_component *self, uint64_t deadline_mono_ms);
 
 #endif
