@@ -1,0 +1,122 @@
+#include "condition_internal.h"
+
+static struct pp_any_value operand_value(const struct operand *operand, const struct pp_condition_source *source)
+{
+    struct pp_any_value value = operand->constant;
+
+    if (operand->is_path) {
+        value = (struct pp_any_value){.kind = PP_ANY_EMPTY};
+        source->get(source->context, operand->scope, operand->key, &value);
+    }
+    return value;
+}
+
+static bool is_number(const struct pp_any_value *value)
+{
+    return value->kind == PP_ANY_INT || value->kind == PP_ANY_DOUBLE;
+}
+
+static double as_double(const struct pp_any_value *value)
+{
+    return value->kind == PP_ANY_INT ? (double)value->integer : value->number;
+}
+
+static int order_bytes(struct pp_str a, struct pp_str b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int order = n ? memcmp(a.p, b.p, n) : 0;
+
+    return order ? order : (a.n > b.n) - (a.n < b.n);
+}
+
+/* Into *ret_order <0, 0 or >0; false when the two cannot be compared. */
+static bool order_values(const struct pp_any_value *a, const struct pp_any_value *b, int *ret_order)
+{
+    if (a->kind == PP_ANY_INT && b->kind == PP_ANY_INT) {
+        *ret_order = (a->integer > b->integer) - (a->integer < b->integer);
+    } else if (is_number(a) && is_number(b)) {
+        double x = as_double(a), y = as_double(b);
+        if (x != x || y != y)
+            return false;
+        *ret_order = (x > y) - (x < y);
+    } else if (a->kind != b->kind) {
+        return false;
+    } else if (a->kind == PP_ANY_BOOL) {
+        *ret_order = (int)a->boolean - (int)b->boolean;
+    } else if (a->kind == PP_ANY_STRING || a->kind == PP_ANY_BYTES) {
+        *ret_order = order_bytes(a->string, b->string);
+    } else if (a->kind == PP_ANY_EMPTY) {
+        *ret_order = 0;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool compare_holds(const struct node *node, const struct pp_condition_source *source)
+{
+    struct pp_any_value a = operand_value(&node->a, source), b = operand_value(&node->b, source);
+    int order;
+
+    if (!order_values(&a, &b, &order))
+        return node->op == OP_NE;
+    switch (node->op) {
+    case OP_EQ:
+        return order == 0;
+    case OP_NE:
+        return order != 0;
+    case OP_LT:
+        return order < 0;
+    case OP_LE:
+        return order <= 0;
+    case OP_GT:
+        return order > 0;
+    case OP_GE:
+        return order >= 0;
+    }
+    return false;
+}
+
+/* A value that is no string, no valid UTF-8, or costs more steps than allowed does not match. */
+static bool match_holds(const struct pp_condition *condition, const struct node *node, const struct pp_condition_source *source)
+{
+    struct pp_any_value value = operand_value(&node->a, source);
+    pcre2_match_data *data;
+    int found;
+
+    if (value.kind != PP_ANY_STRING)
+        return false;
+    data = pcre2_match_data_create(1, NULL);
+    if (!data)
+        return false;
+    found = pcre2_match(node->regex, (PCRE2_SPTR)(value.string.n ? value.string.p : ""), value.string.n, 0, 0, data,
+                        condition->match_context);
+    pcre2_match_data_free(data);
+    return found >= 0;
+}
+
+static bool node_holds(const struct pp_condition *condition, const struct node *node, const struct pp_condition_source *source)
+{
+    switch (node->kind) {
+    case NODE_OR:
+        return node_holds(condition, node->left, source) || node_holds(condition, node->right, source);
+    case NODE_AND:
+        return node_holds(condition, node->left, source) && node_holds(condition, node->right, source);
+    case NODE_NOT:
+        return !node_holds(condition, node->left, source);
+    case NODE_COMPARE:
+        return compare_holds(node, source);
+    case NODE_MATCH:
+        return match_holds(condition, node, source);
+    case NODE_TRUE:
+        return true;
+    case NODE_FALSE:
+        return false;
+    }
+    return false;
+}
+
+bool pp_condition_holds(const struct pp_condition *condition, const struct pp_condition_source *source)
+{
+    return node_holds(condition, condition->root, source);
+}
