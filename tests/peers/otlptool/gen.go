@@ -36,7 +36,8 @@ type genOptions struct {
 func runGen(args []string) int {
 	fs := flag.NewFlagSet("gen", flag.ExitOnError)
 	out := fs.String("out", "", "directory for the messages (made when missing)")
-	kind := fs.String("kind", "20k", "20k, 300k, 2m, tiny (countable by hand), full (every field), zeros (compresses to nothing)")
+	kind := fs.String("kind", "20k", "20k, 300k, 2m, tiny (countable by hand), full (every field), zeros (compresses to nothing), broken (one file per broken rule)")
+	layout := fs.String("layout", "1.10", "field numbering: 1.8, 1.9 or 1.10")
 	count := fs.Int("count", 1, "number of messages; message i is made from seed+i")
 	seed := fs.Uint64("seed", 1, "same seed, same bytes")
 	refs := fs.Bool("refs", false, "write resource and scope attributes as references into the string table")
@@ -53,6 +54,15 @@ func runGen(args []string) int {
 	if err := os.MkdirAll(*out, 0o755); err != nil {
 		return fail(err)
 	}
+	if *kind == "broken" {
+		err := writeBroken(*seed, func(name string, body []byte) error {
+			return os.WriteFile(filepath.Join(*out, name+".pb"), body, 0o644)
+		})
+		if err != nil {
+			return fail(err)
+		}
+		return 0
+	}
 	for i := 0; i < *count; i++ {
 		o := genOptions{shape: presets[*kind], seed: *seed + uint64(i), refs: *refs, aggregated: *aggregated, service: *service}
 		if *resources > 0 {
@@ -65,7 +75,7 @@ func runGen(args []string) int {
 		if err != nil {
 			return fail(err)
 		}
-		if err := writeMessage(filepath.Join(*out, fmt.Sprintf("%s-%06d", *kind, o.seed)), message, *json); err != nil {
+		if err := writeMessage(filepath.Join(*out, fmt.Sprintf("%s-%06d", *kind, o.seed)), message, *json, *layout); err != nil {
 			return fail(err)
 		}
 	}
@@ -87,9 +97,12 @@ func generate(kind string, o genOptions, bytes int) (*collectorpb.ExportProfiles
 	return realisticMessage(o), nil
 }
 
-func writeMessage(stem string, message *collectorpb.ExportProfilesServiceRequest, asJSON bool) error {
+func writeMessage(stem string, message *collectorpb.ExportProfilesServiceRequest, asJSON bool, layout string) error {
 	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(message)
 	if err != nil {
+		return err
+	}
+	if body, err = toLayout(body, layout); err != nil {
 		return err
 	}
 	if !asJSON {
