@@ -6,8 +6,8 @@
 
 #include "pipeline/component.h"
 
-struct pp_queue_config; /* config/groups/queue.h */
-struct pp_retry_config; /* config/groups/retry.h */
+struct pp_sending_queue_config; /* config/groups/sending_queue.h */
+struct pp_retry_config;         /* config/groups/retry_on_failure.h */
 struct pp_exporter_core;        /* private to exporter_base.c */
 
 struct pp_exporter_ops {
@@ -27,7 +27,7 @@ struct pp_exporter {
 
 /* Call in `create`. `queue` and `retry` may be NULL: no queue (consume sends on a worker of its own and answers with the result), no retries. Both belong to the
  * config and live as long as the instance. `timeout_ns` 0: none. */
-bool pp_exporter_create(struct pp_exporter *self, const struct pp_exporter_ops *ops, const struct pp_queue_config *queue,
+bool pp_exporter_create(struct pp_exporter *self, const struct pp_exporter_ops *ops, const struct pp_sending_queue_config *queue,
                         const struct pp_retry_config *retry, int64_t timeout_ns, struct pp_error *err);
 bool pp_exporter_start(struct pp_component *self, struct pp_error *err);
 void pp_exporter_consume(struct pp_component *self, struct pp_batch *batch, struct pp_done *done);
