@@ -1,0 +1,113 @@
+#include "pipeline/page_server.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define EXTRA_HEADERS_MAX 32u
+
+struct pp_page_server {
+    const struct pp_http_server_config *config;
+    char *owner;
+    pp_page_fn *page;
+    void *context;
+    struct pp_tls_server *tls;
+    struct pp_http_server *http;
+};
+
+static void respond(struct pp_page_server *self, struct pp_http_request *request, struct pp_page *page)
+{
+    struct pp_http_header headers[EXTRA_HEADERS_MAX + 1] = {{PP_STR("content-type"), pp_str_c(page->content_type)}};
+    const struct pp_string_map *extra = &self->config->response_headers;
+    struct pp_http_response response = {.status = page->status, .headers = headers, .headers_n = 1};
+
+    for (size_t i = 0; i < extra->n && i < EXTRA_HEADERS_MAX; i++)
+        headers[response.headers_n++] = (struct pp_http_header){pp_str_c(extra->v[i].key), pp_str_c(extra->v[i].value)};
+    response.body = pp_bytes_take(&page->body);
+    if (!response.body)
+        response.status = 503;
+    pp_buf_done(&page->body);
+    pp_http_respond(request, &response);
+}
+
+static void on_request(void *context, struct pp_http_request *request)
+{
+    struct pp_page_server *self = context;
+    struct pp_page page = {.status = 200, .content_type = "text/html; charset=utf-8"};
+
+    pp_buf_init(&page.body, PP_PAGE_BYTES_MAX);
+    if (!pp_str_eq_c(request->method, "GET") && !pp_str_eq_c(request->method, "HEAD")) {
+        page.status = 405;
+        page.content_type = "text/plain";
+        pp_buf_add_c(&page.body, "405 method not allowed, supported: [GET, HEAD]");
+    } else if (!self->page(self->context, request->path, &page)) {
+        page.status = 404;
+        page.content_type = "text/plain";
+        pp_buf_reset(&page.body);
+        pp_buf_add_c(&page.body, "404 page not found");
+    }
+    respond(self, request, &page);
+}
+
+static void free_server(struct pp_page_server *self)
+{
+    pp_http_server_free(self->http);
+    pp_tls_server_free(self->tls);
+    pp_free(self->owner);
+    pp_free(self);
+}
+
+struct pp_page_server *pp_page_server_start(const struct pp_http_server_config *config, const char *owner,
+                                            const struct pp_loop_pool *loops, pp_page_fn *page, void *context, struct pp_error *err)
+{
+    struct pp_page_server *self = pp_calloc(1, sizeof(*self));
+    struct pp_http_handler handler = {.context = self, .on_request = on_request};
+    struct pp_http_server_options options;
+
+    if (!self) {
+        pp_error_nomem(err);
+        return NULL;
+    }
+    *self = (struct pp_page_server){.config = config, .owner = pp_strdup(owner), .page = page, .context = context};
+    if (!self->owner)
+        pp_error_nomem(err);
+    else if (pp_http_server_options_from(config, self->owner, &options, &self->tls, err))
+        self->http = pp_http_server_new(&options, &handler, loops, err);
+    if (!self->http || !pp_http_server_start(self->http, err)) {
+        free_server(self);
+        return NULL;
+    }
+    return self;
+}
+
+const char *pp_page_server_address(const struct pp_page_server *server)
+{
+    return pp_http_server_address(server->http);
+}
+
+void pp_page_server_stop(struct pp_page_server *server, uint64_t deadline_mono_ms)
+{
+    uint64_t now = pp_clock_mono_ms();
+
+    if (!server)
+        return;
+    pp_http_server_stop(server->http, deadline_mono_ms > now ? deadline_mono_ms - now : 0);
+    free_server(server);
+}
+
+void pp_html_add(struct pp_buf *buf, struct pp_str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+
+        if (c == '<')
+            pp_buf_add_c(buf, "&lt;");
+        else if (c == '>')
+            pp_buf_add_c(buf, "&gt;");
+        else if (c == '&')
+            pp_buf_add_c(buf, "&amp;");
+        else if (c == '"')
+            pp_buf_add_c(buf, "&quot;");
+        else
+            pp_buf_add_byte(buf, c);
+    }
+}
