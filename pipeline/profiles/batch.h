@@ -8,6 +8,7 @@
 #include "base/encoding.h"
 #include "base/error.h"
 #include "profiles/tables.h"
+#include "proto/otlp/otlp_layout.h"
 
 struct pp_batch;
 
@@ -27,14 +28,11 @@ struct pp_str pp_context_peer(const struct pp_context *context);
 /* The i-th value sent under `key`; false when there are fewer. */
 bool pp_context_metadata(const struct pp_context *context, struct pp_str key, size_t i, struct pp_str *ret_value);
 
-/* Field numbering of the message (facts: 1.10 renumbered Sample, 1.9 renumbered Profile). AUTO tells 1.9 from 1.10 by wire types. */
-enum pp_layout { PP_LAYOUT_AUTO, PP_LAYOUT_1_8, PP_LAYOUT_1_9, PP_LAYOUT_1_10 };
-
 struct pp_batch_source {
     struct pp_bytes *wire; /* ExportProfilesServiceRequest or ProfilesData, uncompressed; the batch takes its own reference */
     struct pp_bytes *packed; /* the same as it was received, compressed; NULL when it was not */
     enum pp_encoding packed_encoding;
-    enum pp_layout layout;
+    enum pp_layout layout; /* AUTO unless the receiver was told otherwise */
     struct pp_context *context; /* may be NULL; the batch takes its own reference */
 };
 

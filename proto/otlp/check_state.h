@@ -1,0 +1,112 @@
+/* What the parts of the check share. Private to proto/otlp. */
+#ifndef PP_PROTO_OTLP_CHECK_STATE_H
+#define PP_PROTO_OTLP_CHECK_STATE_H
+
+#include "base/vec.h"
+#include "proto/otlp/otlp_check.h"
+
+#define CHECK_PATH_MAX 16u
+#define CHECK_NO_INDEX UINT32_MAX
+
+enum check_table {
+    CHECK_STRING,
+    CHECK_FUNCTION,
+    CHECK_MAPPING,
+    CHECK_LOCATION,
+    CHECK_STACK,
+    CHECK_LINK,
+    CHECK_ATTRIBUTE,
+    CHECK_TABLES,
+};
+
+struct check_step {
+    const char *field;
+    uint32_t index; /* CHECK_NO_INDEX: the field is not repeated */
+};
+
+struct check {
+    struct pp_otlp_info info;
+    enum pp_layout layout;
+    bool detect; /* a sample of the 1.9 layout ends the walk */
+    bool saw_1_9;
+    /* An index must be below its table's limit. While the dictionary is walked its sizes are not known: then the limit only keeps
+     * negatives out, and the highest index seen is compared afterwards. */
+    uint32_t limit[CHECK_TABLES], highest[CHECK_TABLES];
+    PP_VEC(int32_t) keys;           /* key of each entry of attribute_table */
+    PP_VEC(int32_t) attrs;          /* of the object being walked */
+    PP_VEC(struct pp_str) key_text; /* of the resource or scope being walked */
+    PP_VEC(int32_t) key_refs;
+    bool keys_known;
+    unsigned dictionaries; /* a message may carry its dictionary in several pieces */
+    struct pp_wire lists;  /* the part of the dictionary where objects with several attributes stand, */
+    uint32_t lists_mappings, lists_locations; /* and how many entries stand before it */
+    struct check_step path[CHECK_PATH_MAX];
+    unsigned path_n; /* innermost first: steps are added on the way out of a failure */
+    struct pp_error why;
+};
+
+/* All return false. */
+bool check_fail(struct check *c, const char *field, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+bool check_fail_index(struct check *c, const char *field, uint64_t value, uint32_t limit);
+bool check_malformed(struct check *c);
+bool check_nomem(struct check *c);
+bool check_step(struct check *c, const char *field, uint32_t index);
+
+/* A field that no case took: unknown ones are passed over, known ones have the wrong wire type. */
+bool check_other(struct check *c, struct pp_wire *w, uint32_t tag, uint32_t field_last);
+
+static inline bool check_varint(struct check *c, struct pp_wire *w, uint64_t *ret)
+{
+    return pp_wire_varint(w, ret) || check_malformed(c);
+}
+
+static inline bool check_skip_varint(struct check *c, struct pp_wire *w)
+{
+    uint64_t ignored;
+
+    return pp_wire_varint(w, &ignored) || check_malformed(c);
+}
+
+static inline bool check_index_value(struct check *c, uint64_t value, enum check_table table, const char *field)
+{
+    if (__builtin_expect(value >= c->limit[table], 0))
+        return check_fail_index(c, field, value, c->limit[table]);
+    if (value > c->highest[table])
+        c->highest[table] = (uint32_t)value;
+    return true;
+}
+
+static inline bool check_index(struct check *c, struct pp_wire *w, enum check_table table, const char *field)
+{
+    uint64_t value;
+
+    return check_varint(c, w, &value) && check_index_value(c, value, table, field);
+}
+
+bool check_utf8(struct check *c, struct pp_wire *w, const char *field);
+/* Packed indices; adds their number to *count. */
+bool check_packed_indices(struct check *c, struct pp_wire *w, enum check_table table, const char *field, uint32_t *count);
+
+/* attribute_indices of one object: begin, then each field as it comes, then the end, where keys must be unique. */
+static inline void check_attrs_begin(struct check *c)
+{
+    c->attrs.n = 0;
+}
+bool check_attrs_packed(struct check *c, struct pp_wire *w);
+bool check_attrs_one(struct check *c, struct pp_wire *w);
+bool check_attrs_many(struct check *c);
+static inline bool check_attrs_end(struct check *c)
+{
+    return c->attrs.n < 2 || check_attrs_many(c);
+}
+
+bool check_any_value(struct check *c, struct pp_wire w, unsigned depth);
+/* Attributes of a resource or scope: begin, each pair, then the end, where keys must be unique. */
+void check_pairs_begin(struct check *c);
+bool check_pair(struct check *c, struct pp_wire w);
+bool check_pairs_end(struct check *c);
+
+bool check_dictionary(struct check *c, struct pp_wire w);
+bool check_resource_profiles(struct check *c, struct pp_wire w);
+
+#endif

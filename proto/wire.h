@@ -1,0 +1,108 @@
+/* Protobuf wire format, reading side: bounds-checked primitives on a cursor. No allocation, no recursion but for groups. */
+#ifndef PP_PROTO_WIRE_H
+#define PP_PROTO_WIRE_H
+
+#include "base/str.h"
+
+enum pp_wire_type {
+    PP_WIRE_VARINT = 0,
+    PP_WIRE_FIXED64 = 1,
+    PP_WIRE_LEN = 2,
+    PP_WIRE_GROUP = 3,
+    PP_WIRE_GROUP_END = 4,
+    PP_WIRE_FIXED32 = 5,
+};
+
+/* A field's tag as it stands on the wire; one byte below field 16. */
+#define PP_WIRE_TAG(field, type) (((uint32_t)(field) << 3) | (uint32_t)(type))
+#define PP_WIRE_FIELD(tag) ((tag) >> 3)
+#define PP_WIRE_TYPE(tag) ((tag) & 7)
+
+#define PP_WIRE_VARINT_BYTES_MAX 10u
+#define PP_WIRE_GROUP_DEPTH_MAX 32u /* of unknown fields; OTLP itself has no groups */
+
+/* What is left of a message. */
+struct pp_wire {
+    const uint8_t *p, *end;
+};
+
+static inline struct pp_wire pp_wire_from(struct pp_str s)
+{
+    return (struct pp_wire){(const uint8_t *)s.p, (const uint8_t *)s.p + s.n};
+}
+
+static inline bool pp_wire_more(const struct pp_wire *w)
+{
+    return w->p < w->end;
+}
+
+/* From the second byte on; false at the end of the message or past 64 bits. */
+bool pp_wire_varint_slow(struct pp_wire *w, uint64_t *ret);
+
+static inline bool pp_wire_varint(struct pp_wire *w, uint64_t *ret)
+{
+    if (__builtin_expect(w->p < w->end && *w->p < 0x80, 1)) {
+        *ret = *w->p++;
+        return true;
+    }
+    if (w->end - w->p >= 2 && w->p[1] < 0x80) {
+        *ret = (uint64_t)(w->p[0] & 0x7F) | (uint64_t)w->p[1] << 7;
+        w->p += 2;
+        return true;
+    }
+    return pp_wire_varint_slow(w, ret);
+}
+
+/* A tag with a field number of at least 1 and at most 2^29 - 1. */
+static inline bool pp_wire_tag(struct pp_wire *w, uint32_t *ret)
+{
+    uint64_t tag;
+
+    if (!pp_wire_varint(w, &tag) || tag > UINT32_MAX || tag < 8)
+        return false;
+    *ret = (uint32_t)tag;
+    return true;
+}
+
+static inline bool pp_wire_fixed64(struct pp_wire *w, uint64_t *ret)
+{
+    if (w->end - w->p < 8)
+        return false;
+    memcpy(ret, w->p, 8);
+    w->p += 8;
+    return true;
+}
+
+/* A length-delimited field's content. */
+static inline bool pp_wire_len(struct pp_wire *w, struct pp_str *ret)
+{
+    uint64_t n;
+
+    if (!pp_wire_varint(w, &n) || n > (uint64_t)(w->end - w->p))
+        return false;
+    *ret = (struct pp_str){(const char *)w->p, (size_t)n};
+    w->p += n;
+    return true;
+}
+
+static inline bool pp_wire_sub(struct pp_wire *w, struct pp_wire *ret)
+{
+    struct pp_str s;
+
+    if (!pp_wire_len(w, &s))
+        return false;
+    *ret = pp_wire_from(s);
+    return true;
+}
+
+/* Passes over a field whose tag has just been read. */
+bool pp_wire_skip(struct pp_wire *w, uint32_t tag);
+
+/* The number of varints in a packed array; trailing garbage is not seen. */
+size_t pp_wire_packed_count(struct pp_wire packed);
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the codecs read fixed-width integers in the machine's order, which must be little-endian"
+#endif
+
+#endif
