@@ -240,11 +240,9 @@ uint64_t pp_telemetry_value(struct pp_telemetry *telemetry, const char *name, co
 }
 
 /* The Collector's explicit bounds: exporterhelper's queue_batch_send_size and queue_batch_send_size_bytes. */
-const double pp_telemetry_item_bounds[] = {10,   25,   50,   75,   100,  250,  500,  750,   1000,  2000,  3000,
+const double pp_telemetry_item_bounds[PP_TELEMETRY_ITEM_BOUNDS_N] = {10,   25,   50,   75,   100,  250,  500,  750,   1000,  2000,  3000,
                                            4000, 5000, 6000, 7000, 8000, 9000, 10e3, 20e3,  30e3,  50e3,  100e3};
-const size_t pp_telemetry_item_bounds_n = sizeof(pp_telemetry_item_bounds) / sizeof(pp_telemetry_item_bounds[0]);
-const double pp_telemetry_byte_bounds[] = {10,    25,    50,    75,    100,   250,   500,   750,   1000,  2000,  3000,
+const double pp_telemetry_byte_bounds[PP_TELEMETRY_BYTE_BOUNDS_N] = {10,    25,    50,    75,    100,   250,   500,   750,   1000,  2000,  3000,
                                            4000,  5000,  6000,  7000,  8000,  9000,  10e3,  20e3,  30e3,  50e3,  100e3,
                                            200e3, 300e3, 400e3, 500e3, 600e3, 700e3, 800e3, 900e3, 1e6,   2e6,   3e6,
                                            4e6,   5e6,   6e6,   7e6,   8e6,   9e6};
-const size_t pp_telemetry_byte_bounds_n = sizeof(pp_telemetry_byte_bounds) / sizeof(pp_telemetry_byte_bounds[0]);

@@ -80,9 +80,9 @@ struct pp_telemetry_text_options {
 bool pp_telemetry_write(struct pp_telemetry *telemetry, const struct pp_telemetry_text_options *options, struct pp_buf *out);
 
 /* Bounds of the Collector's batch size histograms: items, and bytes. */
-extern const double pp_telemetry_item_bounds[];
-extern const size_t pp_telemetry_item_bounds_n;
-extern const double pp_telemetry_byte_bounds[];
-extern const size_t pp_telemetry_byte_bounds_n;
+#define PP_TELEMETRY_ITEM_BOUNDS_N 22u
+#define PP_TELEMETRY_BYTE_BOUNDS_N 39u
+extern const double pp_telemetry_item_bounds[PP_TELEMETRY_ITEM_BOUNDS_N];
+extern const double pp_telemetry_byte_bounds[PP_TELEMETRY_BYTE_BOUNDS_N];
 
 #endif

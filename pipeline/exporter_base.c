@@ -1,0 +1,288 @@
+#include "pipeline/exporter_base.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "pipeline/exporter_core.h"
+
+/* Requests that wait when an exporter has no queue: each has a sender that waits for its answer. */
+#define WITHOUT_QUEUE_SIZE 1000
+
+static struct pp_exporter_core *core_of(struct pp_component *self)
+{
+    return ((struct pp_exporter *)self)->core;
+}
+
+/* Without a queue every sender waits for the result, so nothing is lost by keeping the order and the bounds of one. */
+static struct pp_sending_queue_config effective_config(const struct pp_sending_queue_config *queue)
+{
+    struct pp_sending_queue_config config = PP_SENDING_QUEUE_DEFAULTS;
+
+    if (queue && queue->enabled)
+        return *queue;
+    config.queue_size = WITHOUT_QUEUE_SIZE;
+    config.num_consumers = queue ? queue->num_consumers : 1;
+    config.wait_for_result = true;
+    return config;
+}
+
+static void init_cond(pthread_cond_t *cond)
+{
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+bool pp_exporter_create(struct pp_exporter *self, const struct pp_exporter_ops *ops, const struct pp_sending_queue_config *queue,
+                        const struct pp_retry_config *retry, int64_t timeout_ns, struct pp_error *err)
+{
+    struct pp_exporter_core *core = pp_calloc(1, sizeof(*core));
+    bool queued = queue && queue->enabled;
+
+    if (!core)
+        return pp_error_nomem(err);
+    core->self = &self->component;
+    core->ops = ops;
+    core->queue_config = effective_config(queue);
+    core->retry = retry;
+    core->timeout_ns = timeout_ns;
+    core->workers_max = (size_t)core->queue_config.num_consumers;
+    core->workers = pp_calloc(core->workers_max, sizeof(*core->workers));
+    if (!core->workers) {
+        pp_free(core);
+        return pp_error_nomem(err);
+    }
+    pp_queue_init(&core->queue, &core->queue_config);
+    pp_exporter_metrics_init(&core->metrics, &self->component, queued, queued && queue->batch);
+    atomic_init(&core->stop_deadline_ms, UINT64_MAX);
+    pthread_mutex_init(&core->lock, NULL);
+    init_cond(&core->work);
+    init_cond(&core->hurry);
+    self->core = core;
+    return true;
+}
+
+bool pp_exporter_add_worker(struct pp_exporter_core *core)
+{
+    struct pp_exporter_worker *worker;
+    int rc;
+
+    if (core->workers_n >= core->workers_max)
+        return false;
+    worker = &core->workers[core->workers_n];
+    worker->core = core;
+    rc = pthread_create(&worker->thread, NULL, pp_exporter_work, worker);
+    if (rc != 0) {
+        pp_log(PP_LOG_WARN, core->self->log_id, "goes on with %zu of %zu consumers: cannot start a thread: %s",
+               core->workers_n, core->workers_max, strerror(rc));
+        core->workers_max = core->workers_n;
+        return false;
+    }
+    core->workers_n++;
+    return true;
+}
+
+bool pp_exporter_start(struct pp_component *self, struct pp_error *err)
+{
+    struct pp_exporter_core *core = core_of(self);
+    struct pp_exporter_worker *first = &core->workers[0];
+    bool ok;
+
+    if (core->ops->worker_open) {
+        first->state = core->ops->worker_open(self, err);
+        if (!first->state)
+            return false;
+    }
+    first->open = true;
+    pthread_mutex_lock(&core->lock);
+    core->stopping = false;
+    core->losses = (struct pp_exporter_losses){0};
+    atomic_store(&core->stop_deadline_ms, UINT64_MAX);
+    pp_gauge_add(core->metrics.queue_capacity, core->queue_config.queue_size);
+    core->workers_max = (size_t)core->queue_config.num_consumers;
+    ok = pp_exporter_add_worker(core);
+    core->running = ok;
+    pthread_mutex_unlock(&core->lock);
+    if (ok)
+        return true;
+    if (core->ops->worker_close)
+        core->ops->worker_close(self, first->state);
+    *first = (struct pp_exporter_worker){0};
+    return pp_error_set(err, PP_ERR_IO, "cannot start a thread");
+}
+
+/* What the sender is told when its batch does not get in. */
+static struct pp_result refusal(enum pp_queue_verdict verdict)
+{
+    struct pp_result result = PP_RESULT_RETRY("sending queue is full");
+
+    if (verdict == PP_QUEUE_TOO_LARGE) {
+        result = PP_RESULT_PERMANENT("larger than the whole sending queue (queue_size)");
+        result.status = PP_STATUS_RESOURCE_EXHAUSTED;
+    }
+    if (verdict == PP_QUEUE_NOMEM)
+        result.message = "out of memory";
+    return result;
+}
+
+static void refuse(struct pp_exporter_core *core, struct pp_batch *batch, struct pp_done *done, const struct pp_result *result)
+{
+    pp_counter_add(core->metrics.enqueue_failed, pp_batch_samples(batch));
+    pp_batch_unref(batch);
+    pp_done_call(done, result);
+}
+
+/* With the lock held: one more thread when there is more to do than threads without work. */
+static void wake_worker(struct pp_exporter_core *core, uint64_t now_ms)
+{
+    bool due = pp_queue_due_ms(&core->queue) <= now_ms;
+
+    if (due && core->queue.pending > core->idle_n && !core->stopping)
+        pp_exporter_add_worker(core);
+    pthread_cond_signal(&core->work);
+}
+
+void pp_exporter_consume(struct pp_component *self, struct pp_batch *batch, struct pp_done *done)
+{
+    struct pp_exporter_core *core = core_of(self);
+    struct pp_request *request = pp_calloc(1, sizeof(*request));
+    enum pp_queue_verdict verdict = PP_QUEUE_NOMEM;
+    bool answer_now, running;
+
+    if (!request) {
+        struct pp_result result = refusal(PP_QUEUE_NOMEM);
+
+        refuse(core, batch, done, &result);
+        return;
+    }
+    request->batch = batch;
+    request->done = done;
+    request->outcome = PP_ACCEPTED;
+    answer_now = !core->queue_config.wait_for_result;
+    pp_histogram_record(core->metrics.enqueue_size, (double)pp_batch_samples(batch));
+    pp_histogram_record(core->metrics.enqueue_size_bytes, (double)pp_batch_wire_bytes(batch));
+    pthread_mutex_lock(&core->lock);
+    running = core->running && !core->stopping;
+    if (running) {
+        uint64_t now_ms = pp_clock_mono_ms();
+
+        verdict = pp_queue_push(&core->queue, request, now_ms);
+        if (verdict == PP_QUEUE_TAKEN) {
+            pp_gauge_add(core->metrics.queue_size, (int64_t)request->size);
+            request->was_accepted = answer_now;
+            if (answer_now)
+                request->done = NULL;
+            wake_worker(core, now_ms);
+        }
+    }
+    pthread_mutex_unlock(&core->lock);
+    if (verdict == PP_QUEUE_TAKEN && answer_now)
+        pp_done_call(done, &PP_RESULT_ACCEPTED);
+    if (verdict == PP_QUEUE_TAKEN || verdict == PP_QUEUE_WAITING)
+        return;
+    struct pp_result result = running ? refusal(verdict) : PP_RESULT_RETRY("the exporter is shutting down");
+
+    pp_free(request);
+    refuse(core, batch, done, &result);
+}
+
+uint64_t pp_exporter_deadline(struct pp_component *self, uint64_t deadline_mono_ms)
+{
+    uint64_t stop_ms = atomic_load(&core_of(self)->stop_deadline_ms);
+
+    return stop_ms < deadline_mono_ms ? stop_ms : deadline_mono_ms;
+}
+
+/* Those parked by block_on_overflow were promised nothing. */
+static void refuse_waiting(struct pp_exporter_core *core, struct pp_request *list)
+{
+    while (list) {
+        struct pp_request *request = list;
+
+        list = request->next;
+        refuse(core, request->batch, request->done, &PP_RESULT_RETRY("the exporter is shutting down"));
+        pp_free(request);
+    }
+}
+
+static void join_workers(struct pp_exporter_core *core)
+{
+    for (size_t i = 0; i < core->workers_n; i++) {
+        struct pp_exporter_worker *worker = &core->workers[i];
+
+        pthread_join(worker->thread, NULL);
+        if (worker->open && core->ops->worker_close)
+            core->ops->worker_close(core->self, worker->state);
+        *worker = (struct pp_exporter_worker){0};
+    }
+    core->workers_n = 0;
+}
+
+/* What no worker got to before the deadline. */
+static void abandon(struct pp_exporter_core *core)
+{
+    const char *known = core->losses.reason[0] ? core->losses.reason : "not sent before the shutdown deadline";
+    char reason[PP_EXPORTER_REASON_MAX];
+    struct pp_request *list;
+
+    memcpy(reason, known, strlen(known) + 1);
+    pthread_mutex_lock(&core->lock);
+    list = pp_queue_take_all(&core->queue);
+    pthread_mutex_unlock(&core->lock);
+    while (list) {
+        struct pp_request *request = list;
+        struct pp_result result = PP_RESULT_RETRY(reason);
+
+        list = request->next;
+        pp_exporter_drop(core, request->samples, request->was_accepted, &result);
+        pthread_mutex_lock(&core->lock);
+        pp_exporter_finish(core, request, &result);
+        pthread_mutex_unlock(&core->lock);
+    }
+}
+
+void pp_exporter_shutdown(struct pp_component *self, uint64_t deadline_mono_ms)
+{
+    struct pp_exporter_core *core = core_of(self);
+    struct pp_request *waiting;
+
+    pthread_mutex_lock(&core->lock);
+    if (!core->running) {
+        pthread_mutex_unlock(&core->lock);
+        return;
+    }
+    core->stopping = true;
+    atomic_store(&core->stop_deadline_ms, deadline_mono_ms);
+    waiting = pp_queue_take_waiting(&core->queue);
+    pthread_cond_broadcast(&core->work);
+    pthread_cond_broadcast(&core->hurry);
+    pthread_mutex_unlock(&core->lock);
+    refuse_waiting(core, waiting);
+    join_workers(core);
+    abandon(core);
+    core->running = false;
+    pp_gauge_add(core->metrics.queue_capacity, -core->queue_config.queue_size);
+    if (core->losses.batches)
+        pp_log(PP_LOG_ERROR, self->log_id, "shutdown: %llu samples in %llu batches were not delivered: %s",
+               (unsigned long long)core->losses.samples, (unsigned long long)core->losses.batches, core->losses.reason);
+}
+
+void pp_exporter_destroy(struct pp_component *self)
+{
+    struct pp_exporter_core *core = core_of(self);
+
+    if (!core)
+        return;
+    pthread_cond_destroy(&core->work);
+    pthread_cond_destroy(&core->hurry);
+    pthread_mutex_destroy(&core->lock);
+    pp_free(core->workers);
+    pp_free(core);
+    ((struct pp_exporter *)self)->core = NULL;
+}

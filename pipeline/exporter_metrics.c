@@ -1,0 +1,63 @@
+#include "pipeline/exporter_metrics.h"
+
+#include "net/grpc.h"
+#include "pipeline/service.h"
+
+static const struct pp_metric sent = {"otelcol_exporter_sent_profile_samples",
+                                      "Number of profile samples successfully sent to destination.", "{samples}", NULL, 0};
+static const struct pp_metric failed = {"otelcol_exporter_send_failed_profile_samples",
+                                        "Number of profile samples in failed attempts to send to destination.", "{samples}",
+                                        NULL, 0};
+static const struct pp_metric enqueue_failed = {"otelcol_exporter_enqueue_failed_profile_samples",
+                                                "Number of profile samples failed to be added to the sending queue.",
+                                                "{samples}", NULL, 0};
+static const struct pp_metric queue_size = {"otelcol_exporter_queue_size",
+                                            "Current size of the sending queue, in the unit of its sizer.", "{batches}", NULL, 0};
+static const struct pp_metric queue_capacity = {"otelcol_exporter_queue_capacity",
+                                                "Fixed capacity of the sending queue, in the unit of its sizer.", "{batches}",
+                                                NULL, 0};
+static const struct pp_metric in_flight = {"otelcol_exporter_in_flight_requests", "Requests being sent now.", "{requests}",
+                                           NULL, 0};
+
+#define ITEMS pp_telemetry_item_bounds, PP_TELEMETRY_ITEM_BOUNDS_N
+#define BYTES pp_telemetry_byte_bounds, PP_TELEMETRY_BYTE_BOUNDS_N
+
+static const struct pp_metric enqueue_size = {"otelcol_exporter_enqueue_size", "Samples in a batch offered to the queue.",
+                                              "{units}", ITEMS};
+static const struct pp_metric enqueue_size_bytes = {"otelcol_exporter_enqueue_size_bytes",
+                                                    "Bytes of a batch offered to the queue.", "By", BYTES};
+static const struct pp_metric batch_size = {"otelcol_exporter_queue_batch_send_size", "Samples in a batch that is sent.",
+                                            "{units}", ITEMS};
+static const struct pp_metric batch_size_bytes = {"otelcol_exporter_queue_batch_send_size_bytes",
+                                                  "Bytes of a batch that is sent.", "By", BYTES};
+
+void pp_exporter_metrics_init(struct pp_exporter_metrics *metrics, struct pp_component *self, bool queued, bool batched)
+{
+    struct pp_telemetry *telemetry = self->service ? pp_service_telemetry(self->service) : NULL;
+    struct pp_telemetry *queue_telemetry = queued ? telemetry : NULL, *batch_telemetry = batched ? telemetry : NULL;
+    const struct pp_label labels[] = {{"exporter", self->id}, {"data_type", "profiles"}};
+
+    metrics->telemetry = telemetry;
+    metrics->exporter = self->id;
+    metrics->sent = pp_telemetry_counter(telemetry, &sent, labels, 1);
+    metrics->enqueue_failed = pp_telemetry_counter(telemetry, &enqueue_failed, labels, 1);
+    metrics->in_flight = pp_telemetry_gauge(telemetry, &in_flight, labels, 2);
+    metrics->queue_size = pp_telemetry_gauge(queue_telemetry, &queue_size, labels, 2);
+    metrics->queue_capacity = pp_telemetry_gauge(queue_telemetry, &queue_capacity, labels, 2);
+    metrics->enqueue_size = pp_telemetry_histogram(queue_telemetry, &enqueue_size, labels, 2);
+    metrics->enqueue_size_bytes = pp_telemetry_histogram(queue_telemetry, &enqueue_size_bytes, labels, 2);
+    metrics->batch_size = pp_telemetry_histogram(batch_telemetry, &batch_size, labels, 2);
+    metrics->batch_size_bytes = pp_telemetry_histogram(batch_telemetry, &batch_size_bytes, labels, 2);
+}
+
+void pp_exporter_metrics_failed(struct pp_exporter_metrics *metrics, uint64_t samples, const struct pp_result *result)
+{
+    bool has_status = result->status > PP_STATUS_OK;
+    const struct pp_label labels[] = {
+        {"exporter", metrics->exporter},
+        {"error_permanent", result->outcome == PP_PERMANENT ? "true" : "false"},
+        {"error_type", has_status ? pp_grpc_code_name((enum pp_grpc_code)result->status) : "_OTHER"},
+    };
+
+    pp_counter_add(pp_telemetry_counter(metrics->telemetry, &failed, labels, 3), samples);
+}

@@ -1,0 +1,21 @@
+/* The Collector's exporterhelper metrics of one exporter. */
+#ifndef PP_PIPELINE_EXPORTER_METRICS_H
+#define PP_PIPELINE_EXPORTER_METRICS_H
+
+#include "pipeline/component.h"
+#include "pipeline/telemetry.h"
+
+struct pp_exporter_metrics {
+    struct pp_telemetry *telemetry;
+    const char *exporter; /* label */
+    struct pp_counter *sent, *enqueue_failed;
+    struct pp_gauge *queue_size, *queue_capacity, *in_flight;
+    struct pp_histogram *enqueue_size, *enqueue_size_bytes, *batch_size, *batch_size_bytes;
+};
+
+/* `queued`, `batched`: whether it has a queue, and a batcher; what it has not is not shown. */
+void pp_exporter_metrics_init(struct pp_exporter_metrics *metrics, struct pp_component *self, bool queued, bool batched);
+/* Labels error_type and error_permanent say why. */
+void pp_exporter_metrics_failed(struct pp_exporter_metrics *metrics, uint64_t samples, const struct pp_result *result);
+
+#endif
