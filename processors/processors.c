@@ -1,6 +1,9 @@
 /* Every processor there is, by type. */
 #include "pipeline/component.h"
 
+extern const struct pp_factory pp_memory_limiter_processor_factory;
+
 const struct pp_factory *const pp_processors[] = {
+    &pp_memory_limiter_processor_factory,
     NULL,
 };
