@@ -222,7 +222,7 @@ class Test:
     # Checks
 
     def say(self, text):
-        print(text, flush=True)
+        print(text + "\n", end="", flush=True)  # in one piece: tables run in threads
 
     def check(self, condition, what, detail=""):
         """Records and prints a check; the test goes on, so that one run shows every fault."""

@@ -7,10 +7,10 @@ import (
 	collectorpb "go.opentelemetry.io/proto/otlp/collector/profiles/v1development"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
@@ -35,7 +35,7 @@ func newGRPCSender(o sendOptions) (sender, error) {
 	if !strings.Contains(target, ":///") && !strings.HasPrefix(target, "unix:") {
 		target = "passthrough:///" + target
 	}
-	conn, err := grpc.NewClient(target, grpc.WithTransportCredentials(creds), grpc.WithNoProxy(), grpc.WithDisableRetry(),
+	conn, err := grpc.NewClient(target, grpc.WithTransportCredentials(creds), grpc.WithNoProxy(), grpc.WithDisableRetry(), grpc.WithStatsHandler(clientStats{}),
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{}), grpc.MaxCallSendMsgSize(maxMessage), grpc.MaxCallRecvMsgSize(maxMessage)))
 	if err != nil {
 		return nil, err
@@ -55,20 +55,41 @@ func newGRPCSender(o sendOptions) (sender, error) {
 
 func (s *grpcSender) close() { _ = s.conn.Close() }
 
+// answered notes whether the peer itself ended the call: only then is a status its answer. One that grpc-go made up for a broken
+// connection leaves open whether the message was taken.
+type answered struct{ byPeer bool }
+
+type answeredKey struct{}
+
+type clientStats struct{}
+
+func (clientStats) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
+func (clientStats) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (clientStats) HandleConn(context.Context, stats.ConnStats)                       {}
+
+func (clientStats) HandleRPC(ctx context.Context, event stats.RPCStats) {
+	_, trailer := event.(*stats.InTrailer)
+	if a, ok := ctx.Value(answeredKey{}).(*answered); ok && trailer {
+		a.byPeer = true
+	}
+}
+
 func (s *grpcSender) send(ctx context.Context, body []byte) answer {
 	var reply []byte
-	err := s.conn.Invoke(metadata.NewOutgoingContext(ctx, s.header), s.method, &body, &reply, s.opts...)
+	var end answered
+	ctx = context.WithValue(metadata.NewOutgoingContext(ctx, s.header), answeredKey{}, &end)
+	err := s.conn.Invoke(ctx, s.method, &body, &reply, s.opts...)
 	if err != nil {
-		return grpcRefusal(err)
+		return grpcRefusal(err, end.byPeer)
 	}
 	return withPartialSuccess(answer{status: "ok"}, reply)
 }
 
-func grpcRefusal(err error) answer {
+func grpcRefusal(err error, byPeer bool) answer {
 	st := status.Convert(err)
 	a := answer{status: st.Code().String(), detail: st.Message()}
-	if brokenConnection(st) {
-		a.status = "no answer"
+	if !byPeer {
+		a.status, a.detail = "no answer", st.Code().String()+": "+st.Message()
 	}
 	for _, detail := range st.Details() {
 		if info, ok := detail.(*errdetails.RetryInfo); ok {
@@ -76,20 +97,6 @@ func grpcRefusal(err error) answer {
 		}
 	}
 	return a
-}
-
-// brokenConnection tells grpc-go's own Unavailable from one that the peer sent: only the first leaves open whether the
-// message was taken.
-func brokenConnection(st *status.Status) bool {
-	if st.Code() != codes.Unavailable {
-		return false
-	}
-	for _, text := range []string{"error reading from server", "connection error", "transport is closing", "the connection is draining", "stream terminated by RST_STREAM", "closing transport"} {
-		if strings.Contains(st.Message(), text) {
-			return true
-		}
-	}
-	return false
 }
 
 // withPartialSuccess reads the response body; one that is no ExportProfilesServiceResponse is an answer of its own.
