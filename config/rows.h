@@ -28,7 +28,7 @@ enum pp_field_type {
 };
 
 enum pp_field_flags {
-    PP_FIELD_REQUIRED = 1 << 0,   /* an error when absent, unless the member has a default (not NULL, not 0) */
+    PP_FIELD_REQUIRED = 1 << 0,   /* an error when absent, unless the default is not zero */
     PP_FIELD_SECRET = 1 << 1,     /* shown as [REDACTED] */
     PP_FIELD_IGNORED = 1 << 2,    /* accepted for the Collector's configs, has no meaning here: a warning; offset unused */
     PP_FIELD_DEPRECATED = 1 << 3, /* works, with a warning; the doc names the successor */
@@ -113,6 +113,8 @@ struct pp_group_map {
 /* The group's keys beside this struct's own; `m` does not appear in the YAML. */
 #define PP_ROW_INLINE(s, m, group_) PP_ROW_OF(PP_FIELD_INLINE, s, m, 0, group_, NULL)
 #define PP_ROW_IGNORED(name_, doc_) {.name = (name_), .type = PP_FIELD_NODE, .flags = PP_FIELD_IGNORED, .doc = (doc_)}
+/* Another spelling of the row before it; flags may add PP_FIELD_DEPRECATED, and the doc then says what to write instead. */
+#define PP_ROW_ALIAS(name_, flags_, doc_) {.name = (name_), .flags = PP_FIELD_ALIAS | (flags_), .doc = (doc_)}
 #define PP_ROW_END {.name = NULL}
 
 /* Collects a component's cross-field problems. `path` is relative to the component ("protocols.grpc.endpoint"; list items by

@@ -1,5 +1,6 @@
 #include "config/groups/cors.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const struct pp_field pp_cors_fields[] = {
@@ -16,12 +17,14 @@ const struct pp_field pp_cors_fields[] = {
 static void validate(const void *value, struct pp_check *check)
 {
     const struct pp_cors_config *cors = value;
+    char path[64];
 
     for (size_t i = 0; i < cors->allowed_origins.n; i++) {
-        const char *star = strchr(cors->allowed_origins.v[i], '*');
-        if (star && strchr(star + 1, '*'))
-            pp_check_error(check, "allowed_origins", "\"%s\" has more than one `*`",
-                           cors->allowed_origins.v[i]);
+        const char *origin = cors->allowed_origins.v[i], *star = strchr(origin, '*');
+        if (!star || !strchr(star + 1, '*'))
+            continue;
+        snprintf(path, sizeof(path), "allowed_origins.%zu", i);
+        pp_check_error(check, path, "\"%s\" has more than one `*`", origin);
     }
 }
 

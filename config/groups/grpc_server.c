@@ -1,8 +1,9 @@
 #include "config/groups/grpc_server.h"
 
 #define CONFIG struct pp_grpc_server_config
-#define MAX_MESSAGE_MIB 2048 /* a gRPC frame's length field has 32 bits; protobuf stops at 2 GiB   \
-                              */
+#define MAX_MESSAGE_MIB                                                                            \
+    2048 /* a gRPC frame's length field has 32 bits; protobuf stops at 2 GiB                       \
+          */
 
 const struct pp_field pp_grpc_server_fields[] = {
     PP_ROW_STRING(CONFIG, endpoint, PP_FIELD_REQUIRED | PP_FIELD_NONEMPTY,

@@ -1,5 +1,7 @@
 #include "config/groups/http_server.h"
 
+#include <stdio.h>
+
 #include "base/str.h"
 
 #define CONFIG struct pp_http_server_config
@@ -45,19 +47,28 @@ static bool encoding_known(const char *name)
     return false;
 }
 
+static void check_encoding(struct pp_check *check, const char *name, size_t index)
+{
+    const char *nearest = pp_str_nearest(pp_str_c(name), pp_http_server_encodings);
+    char path[64];
+
+    snprintf(path, sizeof(path), "compression_algorithms.%zu", index);
+    if (nearest && *nearest)
+        pp_check_error(check, path, "\"%s\" is not an encoding; did you mean \"%s\"?", name,
+                       nearest);
+    else
+        pp_check_error(check, path, "\"%s\" is not an encoding", name);
+}
+
 void pp_http_server_validate(const void *value, struct pp_check *check)
 {
     const struct pp_http_server_config *config = value;
+    const struct pp_string_list *encodings = &config->compression_algorithms;
 
     pp_endpoint_check(check, "endpoint", config->endpoint, config->transport);
-    for (size_t i = 0; i < config->compression_algorithms.n; i++) {
-        const char *name = config->compression_algorithms.v[i], *nearest;
-        if (encoding_known(name))
-            continue;
-        nearest = pp_str_nearest(pp_str_c(name), pp_http_server_encodings);
-        pp_check_error(check, "compression_algorithms", "\"%s\" is not an encoding%s%s%s", name,
-                       nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-                       nearest ? "\"?" : "");
+    for (size_t i = 0; i < encodings->n; i++) {
+        if (!encoding_known(encodings->v[i]))
+            check_encoding(check, encodings->v[i], i);
     }
 }
 

@@ -1,0 +1,18 @@
+/* A YAML node onto a struct, by its rows. */
+#ifndef PP_CONFIG_DECODE_H
+#define PP_CONFIG_DECODE_H
+
+#include "config/check.h"
+
+/* The group's struct in the arena: its defaults with what `node` says over them, validated. `node`
+ * may be NULL or null: all defaults. The struct points into the tree, so both must live in `arena`.
+ * All problems go to `diags`; NULL when there was an error among them. `mark` is for what is
+ * missing: the position of the key that has this body.
+ *
+ * null keeps a key's default, as in the Collector; for an OPTIONAL it switches the block on with
+ * its defaults. A list written as one string is split at commas. */
+const void *pp_decode(struct pp_arena *arena, const struct pp_group *group,
+                      const struct pp_node *node, const struct pp_path *path, struct pp_mark mark,
+                      struct pp_diags *diags);
+
+#endif
