@@ -278,7 +278,7 @@ static void test_groups(void **state)
          "t.yaml:2:1: error: x::tls: a TLS server needs cert_file and key_file (or cert_pem and "
          "key_pem)\n"},
         {&pp_http_server_group, "endpoint: a:1\ncompression_algorithms: ['', gzipp]\n",
-         "t.yaml:2:29: error: x::compression_algorithms::1: \"gzipp\" is not an encoding; did you "
+         "t.yaml:2:30: error: x::compression_algorithms::1: \"gzipp\" is not an encoding; did you "
          "mean \"gzip\"?\n"},
         {&pp_http_server_group, "endpoint: a:1\ncors: {allowed_origins: ['a*b*']}\n",
          "t.yaml:2:26: error: x::cors::allowed_origins::0: \"a*b*\" has more than one `*`\n"},
