@@ -1,0 +1,77 @@
+#include "otlp_request.h"
+
+#include "net/compress.h"
+
+void pp_result_from_error(const struct pp_error *err, struct pp_result *ret)
+{
+    bool passes = err->kind == PP_ERR_NOMEM || err->kind == PP_ERR_IO;
+
+    *ret = passes ? PP_RESULT_RETRY(err->message) : PP_RESULT_PERMANENT(err->message);
+}
+
+static bool small_enough(size_t bytes, struct pp_error *err)
+{
+    return bytes <= PP_OTLP_REQUEST_BYTES_MAX ||
+           pp_error_set(err, PP_ERR_LIMIT, "not sent: the request has %zu bytes, the limit is %u",
+                        bytes, PP_OTLP_REQUEST_BYTES_MAX);
+}
+
+static struct pp_bytes *encode(struct pp_batch *batch,
+                               const struct pp_otlp_request_options *options, struct pp_error *err)
+{
+    struct pp_bytes *plain, *packed;
+    bool ok;
+
+    if (!pp_batch_encode(batch, &options->encode, &plain, err)) {
+        return NULL;
+    }
+    if (!small_enough(plain->len, err)) {
+        pp_bytes_unref(plain);
+        return NULL;
+    }
+    if (options->encoding == PP_ENCODING_IDENTITY) {
+        return plain;
+    }
+    ok = pp_compress(options->encoding, options->level, pp_bytes_str(plain), &packed, err);
+    pp_bytes_unref(plain);
+    return ok ? packed : NULL;
+}
+
+/* The batch as it came, when it came in this encoding. */
+static struct pp_bytes *as_received(struct pp_batch *batch,
+                                    const struct pp_otlp_request_options *options)
+{
+    static const char framed[] = "\xff\x06\0\0sNaPpY";
+    struct pp_bytes *packed;
+
+    if (options->json || options->encoding == PP_ENCODING_IDENTITY) {
+        return NULL;
+    }
+    packed = pp_batch_packed(batch, options->encoding, &options->encode);
+    /* Some send framed snappy under the name of the block format; not every server recognises it.
+     */
+    if (packed && options->encoding == PP_ENCODING_SNAPPY && packed->len >= sizeof(framed) - 1 &&
+        memcmp(packed->data, framed, sizeof(framed) - 1) == 0) {
+        pp_bytes_unref(packed);
+        packed = NULL;
+    }
+    return packed;
+}
+
+struct pp_bytes *pp_otlp_request_make(struct pp_batch *batch,
+                                      const struct pp_otlp_request_options *options,
+                                      struct pp_error *text, struct pp_result *ret)
+{
+    struct pp_bytes *body = as_received(batch, options);
+
+    if (body && !small_enough(pp_batch_wire_bytes(batch), text)) {
+        pp_bytes_unref(body);
+        body = NULL;
+    } else if (!body) {
+        body = encode(batch, options, text);
+    }
+    if (!body) {
+        pp_result_from_error(text, ret);
+    }
+    return body;
+}
