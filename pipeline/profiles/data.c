@@ -189,6 +189,7 @@ bool pp_data_add_zero_entries(struct pp_data *data)
             return false;
         memset(table->v, 0, table_rows[i].element_size);
         table->n = 1;
+        data->clean &= ~table_rows[i].set;
     }
     return true;
 }

@@ -105,12 +105,13 @@ struct pp_data *pp_data_decode(struct pp_bytes *wire, const struct pp_otlp_info 
     if (!data)
         return NULL;
     d.t = &data->tables;
+    data->clean = ~0u;
     data->references = info->references;
     data->spans = pp_spans_new(&info->counts);
     if (!data->spans || !make_room(d.t, &info->counts) || !decode_dictionaries(&d, w) || !decode_resources(&d, w)) {
         pp_data_free(data);
         return NULL;
     }
-    data->clean = ~d.broken;
+    data->clean &= ~d.broken;
     return data;
 }

@@ -9,78 +9,8 @@
 
 #include "base/mem.h"
 #include "proto/otlp/otlp_check.h"
+#include "proto/otlp/testing/wire_text.h"
 #include "proto/wire_out.h"
-
-/* Messages are written as text: "2{5:\"\" 5:\"main\"}" is field 2 holding field 5 twice; numbers are varints, @n a fixed64, [1 2] a
- * packed array, %xx.. raw bytes. */
-static const char *write_fields(struct pp_buf *out, const char *p);
-
-static const char *write_value(struct pp_buf *out, uint32_t field, const char *p)
-{
-    uint8_t tag_type = PP_WIRE_VARINT, word[16];
-    uint64_t number;
-    size_t body;
-    char *end;
-
-    if (*p == '{' || *p == '[') {
-        char closing = *p == '{' ? '}' : ']';
-
-        body = pp_out_begin(out, field, 1);
-        p++;
-        if (closing == '}') {
-            p = write_fields(out, p);
-        } else {
-            while (*p != ']') {
-                number = (uint64_t)strtoll(p, &end, 10);
-                p = end + (*end == ' ');
-                pp_buf_add(out, word, (size_t)(pp_out_varint(word, number) - word));
-            }
-        }
-        assert_int_equal(*p, closing);
-        pp_out_end(out, body, 1);
-        return p + 1;
-    }
-    if (*p == '"') {
-        end = strchr(p + 1, '"');
-        pp_out_add_bytes(out, field, (struct pp_str){p + 1, (size_t)(end - p - 1)});
-        return end + 1;
-    }
-    if (*p == '@')
-        tag_type = PP_WIRE_FIXED64;
-    pp_buf_add_byte(out, (char)PP_WIRE_TAG(field, tag_type));
-    number = (uint64_t)strtoll(p + (*p == '@'), &end, 10);
-    if (*p == '@')
-        pp_buf_add(out, &number, 8);
-    else
-        pp_buf_add(out, word, (size_t)(pp_out_varint(word, number) - word));
-    return end;
-}
-
-static const char *write_fields(struct pp_buf *out, const char *p)
-{
-    while (*p && *p != '}') {
-        char *end;
-        uint32_t field;
-
-        if (*p == ' ') {
-            p++;
-            continue;
-        }
-        field = (uint32_t)strtoul(p, &end, 10);
-        if (*end == '{' || *end == '[' || *end == '"')
-            p = write_value(out, field, end);
-        else
-            p = write_value(out, field, end + 1);
-    }
-    return p;
-}
-
-static void write_message(struct pp_buf *out, const char *text)
-{
-    pp_buf_init(out, 1u << 20);
-    assert_int_equal(*write_fields(out, text), 0);
-    assert_false(out->failed);
-}
 
 /* A dictionary with two entries in every table, and one sample of each shape. */
 #define DICTIONARY                                                                                 \
@@ -133,7 +63,7 @@ static void test_cases(void **state)
         struct pp_buf out;
         bool ok;
 
-        write_message(&out, cases[i].message);
+        pp_wire_text(&out, cases[i].message);
         ok = pp_otlp_check(pp_buf_str(&out), PP_LAYOUT_AUTO, &info, &err);
         pp_buf_done(&out);
         if (ok != !cases[i].error || (!ok && strcmp(err.message, cases[i].error) != 0))
@@ -150,7 +80,7 @@ static void test_cut_and_flipped(void **state)
     struct pp_buf out;
 
     (void)state;
-    write_message(&out, DATA(SAMPLES) DICTIONARY);
+    pp_wire_text(&out, DATA(SAMPLES) DICTIONARY);
     for (size_t n = 0; n < out.len; n++) {
         char *copy = pp_malloc(n ? n : 1); /* its own block, so that a sanitizer sees reads behind the end */
 
@@ -173,7 +103,7 @@ static void test_counts(void **state)
     struct pp_buf out;
 
     (void)state;
-    write_message(&out, DATA(SAMPLES) DICTIONARY);
+    pp_wire_text(&out, DATA(SAMPLES) DICTIONARY);
     assert_true(pp_otlp_check(pp_buf_str(&out), PP_LAYOUT_AUTO, &info, NULL));
     assert_int_equal(info.counts.samples, 3);
     assert_int_equal(info.counts.values, 3);
@@ -212,7 +142,7 @@ static void test_layouts(void **state)
         bool ok;
 
         snprintf(text, sizeof(text), "1{2{2{%s}}} " DICTIONARY, layouts[i].samples);
-        write_message(&out, text);
+        pp_wire_text(&out, text);
         ok = pp_otlp_check(pp_buf_str(&out), layouts[i].forced, &info, &err);
         pp_buf_done(&out);
         if (ok != (layouts[i].found != PP_LAYOUT_AUTO) || info.layout != layouts[i].found)
@@ -235,7 +165,7 @@ static void test_limits(void **state)
         for (unsigned i = 0; i < depth; i++)
             p += sprintf(p, "}}");
         strcpy(p, "}}}");
-        write_message(&out, text);
+        pp_wire_text(&out, text);
         assert_int_equal(pp_otlp_check(pp_buf_str(&out), PP_LAYOUT_AUTO, &info, &err), depth == PP_OTLP_VALUE_DEPTH_MAX);
         pp_buf_done(&out);
     }
