@@ -160,7 +160,7 @@ class Sink(Daemon):
     def __init__(self, name, folder, arguments, script, save):
         self.folder = os.path.join(folder, name)
         self.requests_path = os.path.join(folder, f"{name}.requests.jsonl")
-        command = [peer("otlptool"), "sink", "--script", script, "--log", self.requests_path, *arguments]
+        command = [peer("otlptool"), "sink", "--script", script, "--log", self.requests_path, *map(str, arguments)]
         if save:
             command += ["--dir", self.folder, "--save-refused"]
         super().__init__(name, command, folder)

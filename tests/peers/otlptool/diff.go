@@ -287,6 +287,7 @@ func runDiff(args []string) int {
 	c := comparison{}
 	fs.BoolVar(&c.subset, "subset", false, "only require that everything of A is in B")
 	fs.IntVar(&c.max, "max", 10, "differences to print")
+	inline := fs.Bool("inline", false, "B must write attribute keys and values inline: a reference is a difference")
 	ignoreUnknown := fs.Bool("ignore-unknown", false, "leave unknown fields out (a Collector drops them)")
 	// The flag package eats the first "--"; A and B are told apart by the one that is left.
 	_ = fs.Parse(args)
@@ -299,6 +300,9 @@ func runDiff(args []string) int {
 		messages, err := readAll(paths)
 		if err != nil {
 			return fail(err)
+		}
+		if i == 1 && *inline {
+			c.findReferences(messages)
 		}
 		if sides[i], err = collect(messages, !*ignoreUnknown); err != nil {
 			return fail(err)

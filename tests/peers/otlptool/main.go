@@ -14,12 +14,13 @@ var commands = map[string]struct {
 	run  func(args []string) int
 	help string
 }{
-	"gen":  {runGen, "write OTLP profiles messages to files"},
-	"send": {runSend, "send stored messages over gRPC or HTTP and report the answers"},
-	"sink": {runSink, "receive messages over gRPC and HTTP, save them, answer by a script"},
-	"diff": {runDiff, "compare two sets of messages value by value"},
-	"req":  {runReq, "make one HTTP request (HTTP/1.1 or h2c) with any method, headers and body"},
-	"pack": {runPack, "compress or decompress a file with an HTTP content encoding"},
+	"gen":   {runGen, "write OTLP profiles messages to files"},
+	"send":  {runSend, "send stored messages over gRPC or HTTP and report the answers"},
+	"sink":  {runSink, "receive messages over gRPC and HTTP, save them, answer by a script"},
+	"diff":  {runDiff, "compare two sets of messages value by value"},
+	"check": {runCheck, "apply the rules of the data format to messages"},
+	"req":   {runReq, "make one HTTP request (HTTP/1.1 or h2c) with any method, headers and body"},
+	"pack":  {runPack, "compress or decompress a file with an HTTP content encoding"},
 }
 
 func usage() {
