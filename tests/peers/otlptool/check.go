@@ -194,11 +194,24 @@ func (c *checker) uniqueKeys(d *profilespb.ProfilesDictionary, m message) {
 	})
 }
 
+func samplesOf(m message) int {
+	n := 0
+	for _, rp := range m.pb.GetResourceProfiles() {
+		for _, sp := range rp.GetScopeProfiles() {
+			for _, p := range sp.GetProfiles() {
+				n += len(p.GetSamples())
+			}
+		}
+	}
+	return n
+}
+
 func runCheck(args []string) int {
 	c := checker{}
 	fs := flag.NewFlagSet("check", flag.ExitOnError)
 	fs.BoolVar(&c.dupes, "dupes", false, "report equal entries of a table")
 	fs.BoolVar(&c.orphans, "orphans", false, "report entries that nothing refers to")
+	sizes := fs.Bool("sizes", false, "print the samples of each message as a JSON line")
 	_ = fs.Parse(args)
 	if fs.NArg() == 0 {
 		return fail(errors.New("check: want message files or directories"))
@@ -209,6 +222,9 @@ func runCheck(args []string) int {
 	}
 	for _, m := range messages {
 		c.message(m)
+		if *sizes {
+			fmt.Printf("{\"file\": %q, \"samples\": %d}\n", m.origin, samplesOf(m))
+		}
 	}
 	fmt.Fprintf(os.Stderr, "check: %d messages, %d faults\n", len(messages), c.found)
 	if c.found > 0 {
