@@ -187,7 +187,7 @@ static uint64_t sample_hash(const struct sample_key *key)
 }
 
 /* Room for everything first, so that a sample is made whole or not at all. */
-static uint32_t make_sample(struct pp_pprof_merge *m, const struct sample_key *key, uint64_t hash)
+static uint32_t append_sample(struct pp_pprof_merge *m, const struct sample_key *key)
 {
     struct pp_pprof *p = &m->profile;
     uint32_t types = (uint32_t)p->sample_types.n;
@@ -200,9 +200,28 @@ static uint32_t make_sample(struct pp_pprof_merge *m, const struct sample_key *k
         p->location_refs.v[p->location_refs.n++] = key->locations[i];
     for (uint32_t i = 0; i < key->labels_n; i++)
         p->labels.v[p->labels.n++] = key->labels[i];
+    if (!pp_vec_push(&p->samples, made))
+        return PP_PPROF_NONE;
     for (uint32_t i = 0; i < types; i++)
         p->values.v[p->values.n++] = 0;
-    return APPEND(m, &p->samples, &m->samples, hash, made);
+    return (uint32_t)p->samples.n - 1;
+}
+
+static uint32_t make_sample(struct pp_pprof_merge *m, const struct sample_key *key, uint64_t hash)
+{
+    uint32_t id = append_sample(m, key);
+
+    if (id != PP_PPROF_NONE && !pp_index_add(&m->samples, hash, id)) {
+        m->profile.values.n = m->profile.samples.v[--m->profile.samples.n].values.first;
+        return PP_PPROF_NONE;
+    }
+    return id;
+}
+
+uint32_t pp_pprof_append_sample(struct pp_pprof_merge *m, const uint32_t *locations, uint32_t locations_n,
+                                const struct pp_pprof_label *labels, uint32_t labels_n)
+{
+    return append_sample(m, &(struct sample_key){&m->profile, locations, labels, locations_n, labels_n});
 }
 
 uint32_t pp_pprof_intern_sample(struct pp_pprof_merge *m, const uint32_t *locations, uint32_t locations_n,

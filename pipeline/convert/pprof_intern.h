@@ -13,6 +13,9 @@ uint32_t pp_pprof_intern_location(struct pp_pprof_merge *m, const struct pp_ppro
 /* The sample with these locations (positions) and labels; made with all values 0 while there are fewer than `samples_max`. */
 uint32_t pp_pprof_intern_sample(struct pp_pprof_merge *m, const uint32_t *locations, uint32_t locations_n,
                                 const struct pp_pprof_label *labels, uint32_t labels_n, uint32_t samples_max);
+/* A new sample in any case; not found by the function above. */
+uint32_t pp_pprof_append_sample(struct pp_pprof_merge *m, const uint32_t *locations, uint32_t locations_n,
+                                const struct pp_pprof_label *labels, uint32_t labels_n);
 /* The sample type's column; the values of all samples are laid out anew when it is new. */
 uint32_t pp_pprof_intern_type(struct pp_pprof_merge *m, struct pp_pprof_value_type type);
 

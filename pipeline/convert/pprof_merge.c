@@ -463,17 +463,70 @@ static void intern_types(struct adder *a, const struct pp_scope *scope)
     }
 }
 
-static bool add_scope(struct adder *a, const struct pp_scope *scope)
+static bool same_attributes(const struct pp_tables *t, struct pp_range a, struct pp_range b)
 {
+    return a.n == b.n && (a.n == 0 || memcmp(t->attr_indices.v + a.first, t->attr_indices.v + b.first, a.n * sizeof(int32_t)) == 0);
+}
+
+/* Whether row i of every profile is the same sample, as they are in a scope that was one pprof. */
+static bool rows_agree(const struct pp_tables *t, const struct pp_scope *scope)
+{
+    const struct pp_profile *first = &t->profiles.v[scope->profiles.first];
+
+    for (uint32_t p = 1; p < scope->profiles.n; p++) {
+        const struct pp_profile *other = &first[p];
+
+        if (other->samples.n != first->samples.n)
+            return false;
+        for (uint32_t i = 0; i < first->samples.n; i++) {
+            uint32_t a = first->samples.first + i, b = other->samples.first + i;
+
+            if (t->samples.stack[a] != t->samples.stack[b] || t->samples.link[a] != t->samples.link[b] ||
+                !same_attributes(t, t->samples.attrs[a], t->samples.attrs[b]))
+                return false;
+        }
+    }
+    return scope->profiles.n > 0;
+}
+
+/* One sample a row, alike or not. */
+static bool add_rows(struct adder *a, const struct pp_scope *scope)
+{
+    const struct pp_profile *first = &a->t->profiles.v[scope->profiles.first];
+
+    for (uint32_t i = 0; i < first->samples.n; i++) {
+        uint32_t id;
+
+        if (!collect_labels(a, first->samples.first + i) || !collect_stack(a, first->samples.first + i))
+            return false;
+        id = pp_pprof_append_sample(a->m, a->stack.v, (uint32_t)a->stack.n, a->labels.v, (uint32_t)a->labels.n);
+        if (id == PP_PPROF_NONE)
+            return false;
+        for (uint32_t p = 0; p < scope->profiles.n; p++) {
+            uint32_t type = pp_pprof_intern_type(a->m, value_type(a, first[p].sample_type));
+            uint32_t column = a->m->profile.samples.v[id].values.first + type;
+
+            if (type == PP_PPROF_NONE)
+                return false;
+            a->m->profile.values.v[column] = saturating_sum(a->m->profile.values.v[column], sample_value(a->t, first[p].samples.first + i));
+        }
+    }
+    return true;
+}
+
+static bool add_scope(struct adder *a, const struct pp_scope *scope, bool exact)
+{
+    bool rows = exact && rows_agree(a->t, scope);
+
     intern_types(a, scope);
     for (uint32_t i = 0; i < scope->profiles.n; i++) {
         const struct pp_profile *profile = &a->t->profiles.v[scope->profiles.first + i];
 
         merge_header(a, profile);
-        if (!merge_attributes(a, profile) || !add_samples(a, profile))
+        if (!merge_attributes(a, profile) || (!rows && !add_samples(a, profile)))
             return false;
     }
-    return true;
+    return !rows || add_rows(a, scope);
 }
 
 bool pp_pprof_merge_add(struct pp_pprof_merge *merge, const struct pp_tables *tables, const struct pp_pprof_merge_options *options,
@@ -482,10 +535,10 @@ bool pp_pprof_merge_add(struct pp_pprof_merge *merge, const struct pp_tables *ta
     struct adder a;
     bool ok = adder_init(&a, merge, tables);
 
-    for (uint32_t i = 1; ok && options->all_mappings && i < tables->mappings.n; i++)
+    for (uint32_t i = 1; ok && options->exact && i < tables->mappings.n; i++)
         ok = mapping_of(&a, (int32_t)i) != PP_PPROF_NONE;
     for (uint32_t i = 0; ok && i < tables->scopes.n; i++)
-        ok = add_scope(&a, &tables->scopes.v[i]);
+        ok = add_scope(&a, &tables->scopes.v[i], options->exact);
     adder_done(&a);
     return ok || pp_error_nomem(err);
 }

@@ -32,7 +32,9 @@ struct pp_pprof_merge {
 };
 
 struct pp_pprof_merge_options {
-    bool all_mappings; /* also those no location refers to, in their order: for a batch that was one pprof */
+    /* For a batch that was one pprof: mappings that no location refers to stay, in their order, and samples that are alike are not made one (Go's
+     * heap profiles have such). Only into an empty merge. */
+    bool exact;
 };
 
 /* Adds every sample. PP_ERR_NOMEM leaves the profile usable, with part of the batch in it. */

@@ -1,3 +1,0 @@
-module profpipe/tests/peers/gotarget
-
-go 1.22
