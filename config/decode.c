@@ -253,9 +253,9 @@ static bool decode_row(struct pp_decoder *d, const struct pp_row *row, const str
     return pp_decode_value(d, row, node, path, member);
 }
 
-const void *pp_decode(struct pp_arena *arena, const struct pp_group *group,
-                      const struct pp_node *node, const struct pp_path *path, struct pp_mark mark,
-                      struct pp_diags *diags)
+const void *pp_decode_partial(struct pp_arena *arena, const struct pp_group *group,
+                              const struct pp_node *node, const struct pp_path *path,
+                              struct pp_mark mark, struct pp_diags *diags)
 {
     struct pp_decoder d = {.arena = arena, .diags = diags, .key_mark = mark};
     void *value = pp_arena_alloc(arena, group->size);
@@ -265,5 +265,16 @@ const void *pp_decode(struct pp_arena *arena, const struct pp_group *group,
         return NULL;
     }
     start_from_defaults(group, value);
-    return pp_decode_group(&d, group, node, path, mark, value) && !diags->nomem ? value : NULL;
+    pp_decode_group(&d, group, node, path, mark, value);
+    return value;
+}
+
+const void *pp_decode(struct pp_arena *arena, const struct pp_group *group,
+                      const struct pp_node *node, const struct pp_path *path, struct pp_mark mark,
+                      struct pp_diags *diags)
+{
+    size_t errors = diags->errors;
+    const void *value = pp_decode_partial(arena, group, node, path, mark, diags);
+
+    return diags->errors == errors && !diags->nomem ? value : NULL;
 }

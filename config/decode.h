@@ -15,4 +15,11 @@ const void *pp_decode(struct pp_arena *arena, const struct pp_group *group,
                       const struct pp_node *node, const struct pp_path *path, struct pp_mark mark,
                       struct pp_diags *diags);
 
+/* The same, but the struct is there in spite of errors, members that could not be decoded holding
+ * their defaults or less than was written: for a caller that goes on to look for more problems.
+ * NULL only when memory is out. */
+const void *pp_decode_partial(struct pp_arena *arena, const struct pp_group *group,
+                              const struct pp_node *node, const struct pp_path *path,
+                              struct pp_mark mark, struct pp_diags *diags);
+
 #endif

@@ -214,15 +214,25 @@ static bool decode_duration(struct pp_decoder *d, const struct pp_row *row,
     return true;
 }
 
+/* Whether an earlier choice differs only by case: one spelling is enough in a message. */
+static bool is_respelling(const struct pp_field *field, const char *const *choice)
+{
+    for (const char *const *before = field->choices; before < choice; before++) {
+        if (pp_str_eq_nocase(pp_str_c(*before), pp_str_c(*choice)))
+            return true;
+    }
+    return false;
+}
+
 static void list_choices(const struct pp_field *field, char *out, size_t size)
 {
     size_t n = 0;
 
-    for (const char *const *choice = field->choices; *choice; choice++) {
-        int added = **choice ? snprintf(out + n, size - n, "%s%s", n ? ", " : "", *choice) : 0;
+    for (const char *const *choice = field->choices; *choice && n < size; choice++) {
+        int added = 0;
+        if (**choice && !is_respelling(field, choice))
+            added = snprintf(out + n, size - n, "%s%s", n ? ", " : "", *choice);
         n += added > 0 ? (size_t)added : 0;
-        if (n >= size)
-            return;
     }
 }
 

@@ -69,6 +69,24 @@ struct pp_service_telemetry {
     const struct pp_node *resource; /* see pp_telemetry_attribute() */
 };
 
+extern const struct pp_telemetry_reader pp_telemetry_default_reader[1];
+
+#define PP_TELEMETRY_DEFAULT_HOST "localhost"
+#define PP_TELEMETRY_DEFAULT_PORT 8888
+#define PP_TELEMETRY_SAMPLING_DEFAULTS                                                             \
+    {                                                                                              \
+        .enabled = true, .tick = PP_NS(10), .initial = 10, .thereafter = 100                       \
+    }
+
+#define PP_SERVICE_TELEMETRY_DEFAULTS                                                              \
+    {                                                                                              \
+        .logs = {.level = PP_TELEMETRY_INFO,                                                       \
+                 .sampling = PP_TELEMETRY_SAMPLING_DEFAULTS,                                       \
+                 .output_paths = {pp_telemetry_default_outputs, 1}},                               \
+        .metrics = {.level = PP_TELEMETRY_NORMAL, .readers = {pp_telemetry_default_reader, 1}},    \
+    }
+
+extern const char *const pp_telemetry_default_outputs[];
 extern const struct pp_group pp_service_telemetry_group;
 
 static inline enum pp_telemetry_log_level

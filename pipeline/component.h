@@ -97,7 +97,8 @@ struct pp_factory {
     const struct pp_group *config;  /* rows; NULL: takes no keys */
     const char *readme;             /* the component's folder, for links: "receivers/otlp" */
     /* Reload: a changed instance may start while its predecessor with the same id still runs, because servers hand their listening sockets over by
-     * owner (net/http_server.h) and clients own nothing. Without it the old one is drained first, senders being asked to retry meanwhile. */
+     * owner (net/http_server.h) and clients own nothing. Without it the old one is drained first, senders being asked to retry meanwhile. Processors and
+     * connectors always may. */
     bool starts_beside_old;
 
     /* Cross-field rules only; rows check each key alone. May be NULL-filled by PP_FACTORY_DEFAULTS. Not a method: no instance yet. */

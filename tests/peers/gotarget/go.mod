@@ -1,0 +1,3 @@
+module profpipe/tests/peers/gotarget
+
+go 1.22
