@@ -378,9 +378,12 @@ static bool fail_syntax(struct builder *b)
 
     if (parser->error == YAML_MEMORY_ERROR)
         return fail_nomem(b);
-    return fail(b, mark_of(b, parser->problem_mark), "not valid YAML: %s%s%s",
-                parser->problem ? parser->problem : "unreadable", parser->context ? " " : "",
-                parser->context ? parser->context : "");
+    if (!parser->context)
+        return fail(b, mark_of(b, parser->problem_mark), "not valid YAML: %s",
+                    parser->problem ? parser->problem : "unreadable");
+    return fail(b, mark_of(b, parser->problem_mark),
+                "not valid YAML: %s %s that begins in line %zu, column %zu", parser->problem,
+                parser->context, parser->context_mark.line + 1, parser->context_mark.column + 1);
 }
 
 static bool read_events(struct builder *b)
