@@ -103,7 +103,6 @@ static pp_index_equal *const same[PP_BUILDER_TABLES] = {
 /* The number of the equal entry, or PP_INDEX_NONE. */
 static uint32_t find(struct pp_builder *b, enum pp_builder_table table, uint64_t hash, const struct key *key)
 {
-    b->fresh = false;
     return b->distinct ? PP_INDEX_NONE : pp_index_find(&b->index[table], hash, same[table], key);
 }
 
@@ -118,7 +117,6 @@ static int32_t added(struct pp_builder *b, enum pp_builder_table table, uint64_t
 {
     if (!b->distinct && !pp_index_add(&b->index[table], hash, id))
         return full(b);
-    b->fresh = true;
     return (int32_t)id;
 }
 
@@ -161,7 +159,7 @@ int32_t pp_builder_function(struct pp_builder *b, const struct pp_function *f)
     uint64_t hash;
     uint32_t id;
 
-    if (pp_builder_failed(b) || (!f->name && !f->system_name && !f->filename && !f->start_line))
+    if (pp_builder_failed(b) || (!b->distinct && !f->name && !f->system_name && !f->filename && !f->start_line))
         return 0;
     hash = pp_hash_function(f);
     id = find(b, PP_BUILDER_FUNCTIONS, hash, &key);
@@ -180,7 +178,7 @@ int32_t pp_builder_mapping(struct pp_builder *b, const struct pp_mapping *m, con
     uint64_t hash;
     uint32_t id;
 
-    if (pp_builder_failed(b) || (!m->memory_start && !m->memory_limit && !m->file_offset && !m->filename && !attrs_n))
+    if (pp_builder_failed(b) || (!b->distinct && !m->memory_start && !m->memory_limit && !m->file_offset && !m->filename && !attrs_n))
         return 0;
     hash = pp_hash_mapping(m, attrs, attrs_n);
     id = find(b, PP_BUILDER_MAPPINGS, hash, &key);
@@ -215,7 +213,7 @@ int32_t pp_builder_location(struct pp_builder *b, const struct pp_location *l, c
     uint64_t hash;
     uint32_t id;
 
-    if (pp_builder_failed(b) || (!l->address && !l->mapping && !lines_n && !attrs_n))
+    if (pp_builder_failed(b) || (!b->distinct && !l->address && !l->mapping && !lines_n && !attrs_n))
         return 0;
     hash = b->distinct ? 0 : pp_hash_location(l, lines, lines_n, attrs, attrs_n);
     id = find(b, PP_BUILDER_LOCATIONS, hash, &key);
@@ -236,7 +234,7 @@ int32_t pp_builder_stack(struct pp_builder *b, const int32_t *locations, size_t 
     uint64_t hash;
     uint32_t id;
 
-    if (n == 0 || pp_builder_failed(b))
+    if (pp_builder_failed(b) || (!b->distinct && n == 0))
         return 0;
     hash = b->distinct ? 0 : pp_hash_bytes(locations, n * sizeof(*locations));
     id = find(b, PP_BUILDER_STACKS, hash, &key);
@@ -259,7 +257,7 @@ int32_t pp_builder_link(struct pp_builder *b, const struct pp_link *link)
     uint64_t hash;
     uint32_t id;
 
-    if (pp_builder_failed(b) || memcmp(link, &zero, sizeof(zero)) == 0)
+    if (pp_builder_failed(b) || (!b->distinct && memcmp(link, &zero, sizeof(zero)) == 0))
         return 0;
     hash = pp_hash_bytes(link, sizeof(*link));
     id = find(b, PP_BUILDER_LINKS, hash, &key);
@@ -270,26 +268,31 @@ int32_t pp_builder_link(struct pp_builder *b, const struct pp_link *link)
     return added(b, PP_BUILDER_LINKS, hash, b->t->links.n - 1);
 }
 
-int32_t pp_builder_attribute(struct pp_builder *b, struct pp_str name, struct pp_str value, struct pp_str unit)
+int32_t pp_builder_attribute_entry(struct pp_builder *b, const struct pp_attribute *entry)
 {
-    struct pp_attribute attribute = {.value = value};
-    struct key key = {.t = b->t, .attribute = &attribute};
+    struct pp_attribute copy = *entry;
+    struct key key = {.t = b->t, .attribute = entry};
     uint64_t hash;
     uint32_t id;
 
-    attribute.key = pp_builder_string(b, name);
-    attribute.unit = pp_builder_string(b, unit);
-    if (pp_builder_failed(b) || (!attribute.key && !attribute.unit && value.n == 0))
+    if (pp_builder_failed(b) || (!b->distinct && !entry->key && !entry->unit && entry->value.n == 0))
         return 0;
-    hash = pp_hash_mix(pp_hash_mix(pp_hash_str(value), (uint32_t)attribute.key), (uint32_t)attribute.unit);
+    hash = pp_hash_mix(pp_hash_mix(pp_hash_str(entry->value), (uint32_t)entry->key), (uint32_t)entry->unit);
     id = find(b, PP_BUILDER_ATTRIBUTES, hash, &key);
     if (id != PP_INDEX_NONE)
         return (int32_t)id;
-    if (!pp_builder_store(b, value, &attribute.value))
+    if (!pp_builder_store(b, entry->value, &copy.value))
         return 0;
-    if (!pp_table_push(&b->t->attributes, attribute))
+    if (!pp_table_push(&b->t->attributes, copy))
         return full(b);
     return added(b, PP_BUILDER_ATTRIBUTES, hash, b->t->attributes.n - 1);
+}
+
+int32_t pp_builder_attribute(struct pp_builder *b, struct pp_str key, struct pp_str value, struct pp_str unit)
+{
+    struct pp_attribute entry = {.key = pp_builder_string(b, key), .unit = pp_builder_string(b, unit), .value = value};
+
+    return pp_builder_attribute_entry(b, &entry);
 }
 
 /* Most values are short and seen before: they are encoded on the stack, and only a new one is copied. */

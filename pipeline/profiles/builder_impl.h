@@ -22,8 +22,7 @@ struct pp_builder {
     struct pp_tables *t;  /* data->tables */
     struct pp_context *context;
     struct pp_index index[PP_BUILDER_TABLES];
-    bool distinct; /* entries come from one dictionary and differ already: no need to look for equal ones */
-    bool fresh;    /* the last dictionary call added an entry */
+    bool distinct; /* every entry becomes a new one: what comes from one dictionary differs already */
     char *text;    /* room for short strings, taken from the arena a piece at a time */
     size_t text_left;
     struct pp_error err; /* the first failure */
@@ -31,6 +30,8 @@ struct pp_builder {
 
 /* A copy that lives as long as the batch; false, and the builder failed, when memory is out. */
 bool pp_builder_store(struct pp_builder *builder, struct pp_str s, struct pp_str *ret);
+/* An attribute whose key and unit are strings of the builder already. */
+int32_t pp_builder_attribute_entry(struct pp_builder *builder, const struct pp_attribute *entry);
 /* Keeps unknown fields of an entry that was just added. */
 void pp_builder_unknown(struct pp_builder *builder, enum pp_unknown_kind kind, uint32_t entry, struct pp_str fields);
 

@@ -74,8 +74,6 @@ static void profile(struct pp_buf *out, const struct pp_tables *t, const struct 
     pp_buf_printf(out, " %" PRIu64 " %" PRIu64 " %" PRId64 " %u ", p->time_unix_nano, p->duration_nano, p->period,
                   p->dropped_attributes_count);
     hex(out, p->profile_id, sizeof(p->profile_id));
-    hex(out, p->original_payload.p, p->original_payload.n);
-    pp_buf_add_str(out, p->original_payload_format);
     attrs(out, t, p->attrs);
 }
 

@@ -14,7 +14,8 @@ struct pp_test_shape {
 /* The same seed and shape give the same batch. NULL when memory is out. */
 struct pp_batch *pp_test_batch(const struct pp_test_shape *shape, uint64_t seed);
 
-/* One line for each sample, with all that belongs to it resolved (resource, scope, profile, stack, attributes), in order. */
+/* One line for each sample, with all that belongs to it resolved (resource, scope, profile, stack, attributes), in order. The
+ * original payload is left out: a profile that is cut keeps it in its first part only. */
 void pp_test_dump(const struct pp_tables *tables, struct pp_buf *out);
 /* The same lines sorted: equal for batches that hold the same samples. */
 char *pp_test_dump_sorted(struct pp_batch *const *batches, size_t n);
