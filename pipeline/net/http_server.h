@@ -59,9 +59,9 @@ struct pp_http_handler {
      * answer in the protocol's own form. `http_status` is one of 400, 408, 413, 503; 503 means try again. NULL: plain text
      * or, for gRPC, the matching status. */
     void (*on_refuse)(void *context, struct pp_http_request *request, int http_status, struct pp_str message);
-    /* The request's memory is about to go, after an answer or because the peer left before on_request; on any thread. For what
-     * `user` owns outside the arena. May be NULL. */
-    void (*on_done)(void *context, struct pp_http_request *request);
+    /* Something an operator should hear of (no file descriptors left, a certificate that cannot be read again); at most once a
+     * minute. May be NULL. */
+    void (*on_warning)(void *context, const char *message);
 };
 
 /* Answers; takes the request, which must not be touched afterwards. From any thread. If the peer has gone this only frees. */

@@ -32,11 +32,17 @@ bool pp_loop_post(struct pp_loop *loop, struct pp_task *task);
 /* Runs fn(arg) on the loop's thread and waits for it; on that thread itself a plain call. False when the loop has stopped. */
 bool pp_loop_call(struct pp_loop *loop, void (*fn)(void *arg), void *arg);
 bool pp_loop_is_current(const struct pp_loop *loop);
-/* Runs what was posted before, closes what is still open and joins the thread. From another thread; a second call does nothing. */
+/* Runs what was posted before and joins the thread. Whoever opened timers or sockets on the loop has closed them before. From
+ * another thread; a second call does nothing. */
 void pp_loop_stop(struct pp_loop *loop);
 
 /* For code on the loop's thread that works with libuv itself. */
 struct uv_loop_s *pp_loop_uv(struct pp_loop *loop);
+
+/* One block per loop that all its sockets read into, so that an idle connection holds no buffer. Its content lasts until the
+ * caller returns to the loop. NULL when memory is out. */
+#define PP_LOOP_SCRATCH_BYTES (256u * 1024)
+char *pp_loop_scratch(struct pp_loop *loop);
 
 /* One-shot timers, used on the loop's thread only. Starting a running timer moves it. */
 struct pp_timer;
