@@ -59,6 +59,16 @@ def profpipe_binary():
     return path
 
 
+SANITIZER_REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error: |Assertion .* failed")
+
+
+def sanitized():
+    """Whether the binary under test has a sanitizer in it: its memory and speed say nothing then."""
+    with open(profpipe_binary(), "rb") as binary:
+        content = binary.read()
+    return b"__asan_init" in content or b"__tsan_init" in content
+
+
 def standin():
     return os.environ.get("PROFPIPE_STANDIN") == "otelcol"
 
@@ -104,6 +114,7 @@ class Daemon:
 
     def __init__(self, name, command, folder, env=None):
         self.name = name
+        self.killed = False  # by the test
         self.log_path = os.path.join(folder, f"{name}.log")
         self.out_path = os.path.join(folder, f"{name}.out")
         with open(self.log_path, "wb") as log, open(self.out_path, "wb") as out:
@@ -149,6 +160,7 @@ class Daemon:
             raise Failure(f"{self.name} did not end within {timeout_s:.0f} s of SIGTERM") from expired
 
     def kill(self):
+        self.killed = True
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -309,6 +321,16 @@ class Test:
 
     # End
 
+    def check_ends(self):
+        """No daemon may have died by a signal that the test did not send, or have a sanitizer's report in its log."""
+        for daemon in self.daemons:
+            report = SANITIZER_REPORT.search(daemon.log())
+            if report:
+                self.check(False, f"{daemon.name}: no sanitizer report", daemon.log()[report.start():report.start() + 2000])
+            code = daemon.process.poll()
+            if code is not None and code < 0 and not daemon.killed:
+                self.check(False, f"{daemon.name} does not die by a signal", code)
+
     def stop_all(self):
         for daemon in reversed(self.daemons):
             if daemon.running():
@@ -334,6 +356,7 @@ def run_guarded(run, test):
     except Exception:  # a fault of the test itself, shown like any other
         traceback.print_exc(file=sys.stdout)
         test.check(False, "the test script ends without an exception")
+    test.check_ends()
     if test.failures or test.checks == 0:
         test.show_logs()
         return 1
