@@ -62,11 +62,6 @@ func (e *expander) profile(l *leaves, p *profilespb.Profile) error {
 	l.number("profile.duration_nano", int64(p.GetDurationNano()))
 	l.bytes("profile.profile_id", p.GetProfileId())
 	l.number("profile.dropped_attributes_count", int64(p.GetDroppedAttributesCount()))
-	l.text("profile.original_payload_format", p.GetOriginalPayloadFormat())
-	if payload := p.GetOriginalPayload(); len(payload) > 0 {
-		sum := sha256.Sum256(payload)
-		l.add("profile.original_payload (sha256)", hex.EncodeToString(sum[:]))
-	}
 	attributes, err := e.indexed(p.GetAttributeIndices())
 	if err != nil {
 		return err
@@ -74,4 +69,13 @@ func (e *expander) profile(l *leaves, p *profilespb.Profile) error {
 	l.attributes("profile.", attributes)
 	e.unknown(l, "profile.", p)
 	return nil
+}
+
+// payload identifies the original payload. It is kept apart from the header: a profile that is split carries it in one part only.
+func payload(p *profilespb.Profile) string {
+	if len(p.GetOriginalPayload()) == 0 && p.GetOriginalPayloadFormat() == "" {
+		return ""
+	}
+	sum := sha256.Sum256(p.GetOriginalPayload())
+	return p.GetOriginalPayloadFormat() + " " + hex.EncodeToString(sum[:])
 }

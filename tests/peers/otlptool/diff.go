@@ -29,6 +29,8 @@ type group struct {
 	header  leaves
 	origin  string
 	samples map[digest]*occurrence
+	// payloads counts the original payloads.
+	payloads map[string]int
 }
 
 // collection is a set of messages with batching, order and dictionaries taken out.
@@ -79,13 +81,16 @@ func (c *collection) group(header leaves, origin string) *group {
 	key := header.String()
 	g, ok := c.groups[key]
 	if !ok {
-		g = &group{header: header, origin: origin, samples: map[digest]*occurrence{}}
+		g = &group{header: header, origin: origin, samples: map[digest]*occurrence{}, payloads: map[string]int{}}
 		c.groups[key] = g
 	}
 	return g
 }
 
 func (g *group) addSamples(e *expander, p *profilespb.Profile, origin string) error {
+	if text := payload(p); text != "" {
+		g.payloads[text]++
+	}
 	for _, s := range p.GetSamples() {
 		l, err := e.sample(s)
 		if err != nil {
@@ -156,7 +161,22 @@ func sortedKeys(groups map[string]*group) []string {
 	return keys
 }
 
+// comparePayloads: each original payload must be there as often as before.
+func (c *comparison) comparePayloads(a, b *group) {
+	for text, n := range a.payloads {
+		if b.payloads[text] < n || (!c.subset && b.payloads[text] > n) {
+			c.report("profile of %s: original_payload (format and sha256) %s: there %d times, was %d", a.origin, text, b.payloads[text], n)
+		}
+	}
+	for text, n := range b.payloads {
+		if !c.subset && a.payloads[text] == 0 {
+			c.report("profile of %s: original_payload (format and sha256) %s: there %d times, was none", a.origin, text, n)
+		}
+	}
+}
+
 func (c *comparison) compareGroup(a, b *group) {
+	c.comparePayloads(a, b)
 	missing, extra := surplus(a, b), surplus(b, a)
 	if c.subset {
 		extra = nil
