@@ -181,24 +181,24 @@ static struct shared_material *material_read(const struct pp_tls_client_config *
     return shared;
 }
 
-/* Lets OpenSSL say whether the texts are what they should be. */
-static bool material_check(const struct pp_tls_material *material, struct pp_error *err)
+/* Lets OpenSSL say whether files and texts are what they should be; its message names the one that
+ * is not. */
+static bool material_check(const struct pp_tls_client_config *config, struct pp_error *err)
 {
+    const struct pp_tls_config *common = &config->common;
     struct pp_tls_options options = {
-        .ca = {.pem = material->ca},
-        .cert = {.pem = material->cert},
-        .key = {.pem = material->key},
+        .cert = {common->cert_file, common->cert_pem},
+        .key = {common->key_file, common->key_pem},
+        .insecure_skip_verify = config->insecure_skip_verify,
     };
-#ifdef PP_TLS_PENDING
-    (void)options;
-    (void)err;
-    return true;
-#else
-    struct pp_tls_client *client = pp_tls_client_new(&options, err);
+    struct pp_tls_client *client;
 
+    if (!config->insecure_skip_verify) {
+        options.ca = (struct pp_tls_source){common->ca_file, common->ca_pem};
+    }
+    client = pp_tls_client_new(&options, err);
     pp_tls_client_free(client);
     return client != NULL;
-#endif
 }
 
 static struct shared_material *material_load(const struct pp_tls_client_config *config,
@@ -206,7 +206,7 @@ static struct shared_material *material_load(const struct pp_tls_client_config *
 {
     struct shared_material *shared = material_read(config, err);
 
-    if (shared && !material_check(&shared->material, err)) {
+    if (shared && !material_check(config, err)) {
         pp_tls_material_unref(&shared->material);
         return NULL;
     }

@@ -168,6 +168,10 @@ static void test_bad_files(void **state)
     assert_null(pp_grpc_client_new(&owner, &config, &err)); /* a key of another certificate */
     config.tls.common = (struct pp_tls_config){.ca_pem = "not a certificate"};
     assert_null(pp_grpc_client_new(&owner, &config, &err));
+    config.tls.common =
+        (struct pp_tls_config){.ca_file = "/proc/self/cmdline"}; /* readable, and no certificate */
+    assert_null(pp_grpc_client_new(&owner, &config, &err));
+    assert_non_null(strstr(err.message, "/proc/self/cmdline"));
 }
 
 int main(void)
