@@ -306,7 +306,7 @@ static bool keep_first(struct builder *b, entry_vec *all, size_t own)
 static bool close_map(struct builder *b, struct level *level)
 {
     entry_vec all = {0};
-    size_t own;
+    size_t own = 0;
     struct pp_entry *entries = NULL;
     bool ok = collect_entries(b, level, &all, &own) && keep_first(b, &all, own);
 

@@ -115,11 +115,11 @@ static void write_inner(const struct pp_row *row, const void *value, const char 
         defaults = value;
     else if (row->field->type == PP_FIELD_OPTIONAL && value && *(const void *const *)value)
         defaults = *(const void *const *)value;
-    snprintf(prefix, sizeof(prefix), "%s%s.", path,
-             row->field->type == PP_FIELD_LIST  ? "[]"
-             : row->field->type == PP_FIELD_MAP ? ".<name>"
-                                                : "");
-    if (depth < DEPTH_MAX)
+    int written = snprintf(prefix, sizeof(prefix), "%s%s.", path,
+                           row->field->type == PP_FIELD_LIST  ? "[]"
+                           : row->field->type == PP_FIELD_MAP ? ".<name>"
+                                                              : "");
+    if ((size_t)written < sizeof(prefix) && depth < DEPTH_MAX)
         write_rows(group, defaults, prefix, depth + 1, out);
 }
 

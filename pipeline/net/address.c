@@ -81,7 +81,7 @@ static bool resolve_tcp(const char *endpoint, int family, struct pp_address *ret
 {
     struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list, *pick;
     char host[HOST_MAX];
-    uint16_t port;
+    uint16_t port = 0;
     int rc;
 
     if (!split(endpoint, host, &port, err))

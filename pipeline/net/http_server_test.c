@@ -18,8 +18,8 @@
 
 static void assert_has(const char *text, const char *part)
 {
-    if (!strstr(text, part))
-        fail_msg("\"%s\" is not in:\n%.1000s", part, text);
+    if (!text || !strstr(text, part))
+        fail_msg("\"%s\" is not in:\n%.1000s", part, text ? text : "");
 }
 
 static void assert_has_not(const char *text, const char *part)
