@@ -1,10 +1,7 @@
 #include "pipeline/fanout.h"
 
-#include <stdio.h>
-
 #include "base/mem.h"
-
-#define MESSAGE_MAX 256u
+#include "pipeline/join.h"
 
 struct pp_targets {
     size_t users; /* emits in progress; under the downstream's lock */
@@ -92,46 +89,6 @@ static void leave(struct pp_downstream *downstream, struct pp_targets *set)
     pthread_mutex_unlock(&downstream->lock);
 }
 
-/* Joins the results of one batch given to several: the worst one counts, because only "permanent" tells the sender not to send the batch again to those that
- * have taken it. */
-struct join {
-    struct pp_done *outer;
-    pthread_mutex_t lock;
-    size_t left;
-    struct pp_result worst;
-    char message[MESSAGE_MAX];
-    struct part {
-        struct pp_done done;
-        struct join *join;
-    } parts[];
-};
-
-static void join_done(struct pp_done *done, const struct pp_result *result)
-{
-    struct join *join = pp_container_of(done, struct part, done)->join;
-    bool last;
-
-    pthread_mutex_lock(&join->lock);
-    if (result->outcome > join->worst.outcome) {
-        int64_t retry_after_ms = join->worst.retry_after_ms;
-
-        join->worst = *result;
-        if (retry_after_ms > join->worst.retry_after_ms)
-            join->worst.retry_after_ms = retry_after_ms;
-        snprintf(join->message, sizeof(join->message), "%s", result->message);
-        join->worst.message = join->message;
-    } else if (result->outcome == PP_RETRY && result->retry_after_ms > join->worst.retry_after_ms) {
-        join->worst.retry_after_ms = result->retry_after_ms;
-    }
-    last = --join->left == 0;
-    pthread_mutex_unlock(&join->lock);
-    if (!last)
-        return;
-    pthread_mutex_destroy(&join->lock);
-    pp_done_call(join->outer, &join->worst);
-    pp_free(join);
-}
-
 static void give(const struct pp_target *target, struct pp_batch *batch, struct pp_done *done)
 {
     if (target->incoming)
@@ -150,31 +107,22 @@ static void refuse(struct pp_batch *batch, struct pp_done *done, const char *why
 /* Gives the batch to each of the targets of `pipeline` (NULL: to all); `n` of them, at least one. */
 static void give_some(const struct pp_targets *set, const char *pipeline, size_t n, struct pp_batch *batch, struct pp_done *done)
 {
-    struct join *join = NULL;
+    struct pp_join *join = n > 1 ? pp_join_new(done) : NULL;
     size_t given = 0;
 
-    if (n > 1) {
-        join = pp_malloc(sizeof(*join) + n * sizeof(join->parts[0]));
-        if (!join) {
-            refuse(batch, done, "out of memory");
-            return;
-        }
-        *join = (struct join){.outer = done, .left = n, .worst = PP_RESULT_ACCEPTED};
-        pthread_mutex_init(&join->lock, NULL);
+    if (n > 1 && !join) {
+        refuse(batch, done, "out of memory");
+        return;
     }
     for (size_t i = 0; given < n; i++) {
-        struct pp_done *part_done = done;
-
         if (pipeline && strcmp(set->v[i].pipeline, pipeline) != 0)
             continue;
-        if (join) {
-            join->parts[given] = (struct part){{join_done}, join};
-            part_done = &join->parts[given].done;
-        }
         given++;
         /* The last one gets our reference, so that it may edit in place when nobody else holds the batch. */
-        give(&set->v[i], given == n ? batch : pp_batch_ref(batch), part_done);
+        give(&set->v[i], given == n ? batch : pp_batch_ref(batch), join ? pp_join_part(join) : done);
     }
+    if (join)
+        pp_join_close(join);
 }
 
 void pp_emit(struct pp_component *self, struct pp_batch *batch, struct pp_done *done)

@@ -1,6 +1,7 @@
 #include "pipeline/page_server.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #define EXTRA_HEADERS_MAX 32u
@@ -48,6 +49,13 @@ static void on_request(void *context, struct pp_http_request *request)
     respond(self, request, &page);
 }
 
+static void on_warning(void *context, const char *message)
+{
+    const struct pp_page_server *self = context;
+
+    pp_log(PP_LOG_WARN, self->owner, "%s", message);
+}
+
 static void free_server(struct pp_page_server *self)
 {
     pp_http_server_free(self->http);
@@ -60,7 +68,7 @@ struct pp_page_server *pp_page_server_start(const struct pp_http_server_config *
                                             const struct pp_loop_pool *loops, pp_page_fn *page, void *context, struct pp_error *err)
 {
     struct pp_page_server *self = pp_calloc(1, sizeof(*self));
-    struct pp_http_handler handler = {.context = self, .on_request = on_request};
+    struct pp_http_handler handler = {.context = self, .on_request = on_request, .on_warning = on_warning};
     struct pp_http_server_options options;
 
     if (!self) {

@@ -1,11 +1,10 @@
 /* Sends each resource of a batch to the pipelines of the first route whose condition it fulfils. The Collector's connector, which has none for
  * profiles; same keys and meaning. */
-#include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/mem.h"
 #include "condition.h"
-#include "pipeline/component.h"
+#include "pipeline/join.h"
 #include "pipeline/service.h"
 
 #define ROUTES_MAX 1000u
@@ -167,66 +166,21 @@ static void routing_destroy(struct pp_component *component)
     free_conditions((struct routing *)component);
 }
 
-/* Joins the results of one batch's parts; answers when the last has come. */
-struct joint {
-    struct pp_done done; /* first: what the parts are given */
-    struct pp_done *parent;
-    atomic_uint waiting;
-    atomic_flag busy;
-    struct pp_result worst;
-    char message[256];
-};
-
-static void joint_release(struct joint *joint)
+/* The batch goes on as it is elsewhere; this part of it did not: the sender has to come again. */
+static void fail_part(struct pp_join *join, const char *message)
 {
-    if (atomic_fetch_sub(&joint->waiting, 1) != 1)
-        return;
-    pp_done_call(joint->parent, &joint->worst);
-    pp_free(joint);
-}
-
-/* Permanent outweighs retry: part of the batch will never be taken, so sending it all again is no cure. */
-static void joint_done(struct pp_done *done, const struct pp_result *result)
-{
-    struct joint *joint = (struct joint *)done;
-
-    while (atomic_flag_test_and_set(&joint->busy))
-        ;
-    if (result->outcome > joint->worst.outcome) {
-        joint->worst = *result;
-        snprintf(joint->message, sizeof(joint->message), "%s", result->message);
-        joint->worst.message = joint->message;
-    }
-    atomic_flag_clear(&joint->busy);
-    joint_release(joint);
-}
-
-static struct joint *joint_new(struct pp_done *parent)
-{
-    struct joint *joint = pp_calloc(1, sizeof(*joint));
-
-    if (!joint)
-        return NULL;
-    *joint = (struct joint){.done = {joint_done}, .parent = parent, .worst = PP_RESULT_ACCEPTED};
-    atomic_init(&joint->waiting, 1); /* the router's own, so that no early answer ends it */
-    atomic_flag_clear(&joint->busy);
-    return joint;
-}
-
-static void joint_fail(struct joint *joint, const char *message)
-{
-    atomic_fetch_add(&joint->waiting, 1);
-    joint_done(&joint->done, &PP_RESULT_RETRY(message));
+    pp_done_call(pp_join_part(join), &PP_RESULT_RETRY(message));
 }
 
 /* Each pipeline gets a reference of its own; `part`'s is given up. */
-static void send_part(struct routing *self, struct joint *joint, const struct pp_string_list *pipelines, struct pp_batch *part)
+static void send_part(struct routing *self, struct pp_join *join, const struct pp_string_list *pipelines, struct pp_batch *part)
 {
     for (size_t i = 0; i < pipelines->n; i++) {
-        atomic_fetch_add(&joint->waiting, 1);
-        if (!pp_emit_to(&self->component, pipelines->v[i], pp_batch_ref(part), &joint->done)) {
+        struct pp_done *done = pp_join_part(join);
+
+        if (!pp_emit_to(&self->component, pipelines->v[i], pp_batch_ref(part), done)) {
             pp_batch_unref(part);
-            joint_done(&joint->done, &PP_RESULT_RETRY("the pipeline is being replaced"));
+            pp_done_call(done, &PP_RESULT_RETRY("the pipeline is being reloaded"));
         }
     }
     pp_batch_unref(part);
@@ -270,18 +224,18 @@ static bool keep_chosen(void *arg, const struct pp_tables *tables, uint32_t reso
     return ((struct selection *)arg)->chosen[resource];
 }
 
-static void send_chosen(struct routing *self, struct joint *joint, const struct pp_string_list *pipelines, struct pp_batch *batch,
+static void send_chosen(struct routing *self, struct pp_join *join, const struct pp_string_list *pipelines, struct pp_batch *batch,
                         struct selection *selection)
 {
     struct pp_batch *part = NULL;
     struct pp_error err;
 
     if (!pp_batch_filter_resources(batch, keep_chosen, selection, &part, &err))
-        joint_fail(joint, err.message);
+        fail_part(join, err.message);
     else if (part && pipelines->n == 0)
         pp_counter_add(self->unrouted, pp_batch_samples(part));
     if (part)
-        send_part(self, joint, pipelines, part);
+        send_part(self, join, pipelines, part);
 }
 
 static void choose(const struct routing *self, size_t route, const struct subject *whole, struct selection *selection)
@@ -298,7 +252,7 @@ static void choose(const struct routing *self, size_t route, const struct subjec
     }
 }
 
-static void route_batch(struct routing *self, struct joint *joint, struct pp_batch *batch, const struct pp_tables *tables)
+static void route_batch(struct routing *self, struct pp_join *join, struct pp_batch *batch, const struct pp_tables *tables)
 {
     const struct routing_config *config = config_of(&self->component);
     size_t n = tables->resources.n;
@@ -308,31 +262,31 @@ static void route_batch(struct routing *self, struct joint *joint, struct pp_bat
     bool *routed = flags + 2 * n;
 
     if (!flags) {
-        joint_fail(joint, "out of memory");
+        fail_part(join, "out of memory");
         return;
     }
     for (size_t route = 0; route < config->table.n; route++) {
         choose(self, route, &whole, &selection);
-        send_chosen(self, joint, &route_of(config, route)->pipelines, batch, &selection);
+        send_chosen(self, join, &route_of(config, route)->pipelines, batch, &selection);
         for (size_t i = 0; i < n; i++)
             routed[i] |= selection.chosen[i];
     }
     for (size_t i = 0; i < n; i++)
         selection.chosen[i] = !routed[i];
-    send_chosen(self, joint, &config->default_pipelines, batch, &selection);
+    send_chosen(self, join, &config->default_pipelines, batch, &selection);
 }
 
 static void routing_consume(struct pp_component *component, struct pp_batch *batch, struct pp_done *done)
 {
     struct pp_error err;
     const struct pp_tables *tables = pp_batch_tables(batch, &err);
-    struct joint *joint = tables ? joint_new(done) : NULL;
+    struct pp_join *join = tables ? pp_join_new(done) : NULL;
 
-    if (!joint) {
+    if (!join) {
         pp_done_call(done, &PP_RESULT_RETRY("out of memory"));
     } else {
-        route_batch((struct routing *)component, joint, batch, tables);
-        joint_release(joint);
+        route_batch((struct routing *)component, join, batch, tables);
+        pp_join_close(join);
     }
     pp_batch_unref(batch);
 }

@@ -1,0 +1,128 @@
+/* Takes profiles over OTLP, by gRPC and HTTP. */
+#include "base/clock.h"
+#include "net/server_config.h"
+#include "otlp_server.h"
+#include "pipeline/service.h"
+
+static const struct pp_metric rejected_metric = {
+    .name = "profpipe_receiver_otlp_rejected_requests",
+    .help = "Requests that were malformed, broke a rule of the data format, or went over a limit.",
+    .unit = "{requests}",
+};
+
+struct otlp_receiver {
+    struct pp_component component;
+    struct pp_otlp_server grpc, http;
+};
+
+static void init_server(struct otlp_receiver *self, struct pp_otlp_server *server, const char *transport)
+{
+    const struct pp_otlp_receiver_config *config = self->component.config;
+    const struct pp_label labels[] = {{"receiver", self->component.id}, {"transport", transport}};
+
+    *server = (struct pp_otlp_server){.component = &self->component, .transport = transport, .layout = config->layout};
+    server->rejected = pp_telemetry_counter(pp_service_telemetry(self->component.service), &rejected_metric, labels, 2);
+}
+
+static bool otlp_create(struct pp_component *component, struct pp_error *err)
+{
+    struct otlp_receiver *self = (struct otlp_receiver *)component;
+    const struct pp_otlp_protocols *protocols = &((const struct pp_otlp_receiver_config *)component->config)->protocols;
+
+    (void)err;
+    init_server(self, &self->grpc, "grpc");
+    init_server(self, &self->http, "http");
+    self->grpc.grpc_config = protocols->grpc;
+    self->http.http_config = protocols->http;
+    if (protocols->grpc) {
+        self->grpc.message_bytes_max = pp_grpc_server_message_bytes_max(protocols->grpc);
+        self->grpc.include_metadata = protocols->grpc->include_metadata;
+    }
+    if (protocols->http) {
+        self->http.message_bytes_max = pp_http_server_body_bytes_max(protocols->http);
+        self->http.include_metadata = protocols->http->include_metadata;
+    }
+    return true;
+}
+
+static void close_server(struct pp_otlp_server *server)
+{
+    pp_http_server_free(server->http);
+    pp_tls_server_free(server->tls);
+    server->http = NULL;
+    server->tls = NULL;
+}
+
+static bool open_server(struct pp_otlp_server *server, const struct pp_http_handler *handler_, struct pp_error *err)
+{
+    struct pp_component *component = server->component;
+    struct pp_http_handler handler = *handler_;
+    struct pp_http_server_options options;
+    bool ok;
+
+    handler.context = server;
+    ok = server->grpc_config ? pp_grpc_server_options_from(server->grpc_config, component->log_id, &options, &server->tls, err)
+                             : pp_http_server_options_from(server->http_config, component->log_id, &options, &server->tls, err);
+    if (!ok)
+        return pp_error_prefix(err, "protocols.%s", server->transport);
+    server->http = pp_http_server_new(&options, &handler, pp_service_loops(component->service), err);
+    return server->http || pp_error_prefix(err, "protocols.%s", server->transport);
+}
+
+static bool start_server(struct pp_otlp_server *server, struct pp_error *err)
+{
+    if (!server->http)
+        return true;
+    if (!pp_http_server_start(server->http, err))
+        return false;
+    pp_log(PP_LOG_INFO, server->component->log_id, "listening for OTLP/%s on %s%s", server->grpc_config ? "gRPC" : "HTTP",
+           pp_http_server_address(server->http), server->tls ? " with TLS" : "");
+    return true;
+}
+
+/* Both ports are opened before either takes a connection, so that a port in use stops the start before data has come in. */
+static bool otlp_start(struct pp_component *component, struct pp_error *err)
+{
+    struct otlp_receiver *self = (struct otlp_receiver *)component;
+
+    if ((!self->grpc.grpc_config || open_server(&self->grpc, &pp_otlp_grpc_handler, err)) &&
+        (!self->http.http_config || open_server(&self->http, &pp_otlp_http_handler, err)) && start_server(&self->grpc, err) &&
+        start_server(&self->http, err))
+        return true;
+    close_server(&self->grpc);
+    close_server(&self->http);
+    return false;
+}
+
+static void stop_server(struct pp_otlp_server *server, uint64_t deadline_mono_ms)
+{
+    uint64_t now = pp_clock_mono_ms();
+
+    if (server->http)
+        pp_http_server_stop(server->http, deadline_mono_ms > now ? deadline_mono_ms - now : 0);
+}
+
+static void otlp_shutdown(struct pp_component *component, uint64_t deadline_mono_ms)
+{
+    struct otlp_receiver *self = (struct otlp_receiver *)component;
+
+    stop_server(&self->grpc, deadline_mono_ms);
+    stop_server(&self->http, deadline_mono_ms);
+    close_server(&self->grpc);
+    close_server(&self->http);
+}
+
+const struct pp_factory pp_otlp_receiver_factory = {
+    PP_FACTORY_DEFAULTS,
+    .kind = PP_RECEIVER,
+    .type = "otlp",
+    .stability = PP_BETA,
+    .summary = "Takes profiles over OTLP, by gRPC and HTTP.",
+    .signals = PP_PROFILES,
+    .instance_size = sizeof(struct otlp_receiver),
+    .config = &pp_otlp_receiver_group,
+    .readme = "receivers/otlp",
+    .create = otlp_create,
+    .start = otlp_start,
+    .shutdown = otlp_shutdown,
+};
