@@ -83,7 +83,14 @@ static bool retrieve(struct expander *x, const struct pp_node *node, struct pp_s
             return fail_nomem(x);
         uri = pp_str_c(prefixed);
     }
-    return pp_source_retrieve(x->arena, x->io, uri, node->mark, x->diags, ret);
+    if (!pp_source_retrieve(x->arena, x->io, uri, node->mark, x->diags, ret))
+        return false;
+    if (memchr(ret->text.p, '\0', ret->text.n) || !pp_utf8_valid(ret->text)) {
+        pp_diag_add(x->diags, PP_SEVERITY_ERROR, node->mark, "",
+                    "\"" PP_STR_FMT "\" is not text in UTF-8", PP_STR_ARG(reference));
+        return false;
+    }
+    return true;
 }
 
 /* `text` with `part` of it replaced. */

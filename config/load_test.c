@@ -34,6 +34,7 @@ static const struct {
     {"SELF_WIDE", "['${env:SELF_WIDE}', '${env:SELF_WIDE}']"},
     {"BROKEN", "[a, b"},
     {"DUPLICATE", "{a: 1, a: 2}"},
+    {"LATIN1", "caf\xE9"},
 };
 
 static const char *fake_env(void *ctx, const char *name)
@@ -221,6 +222,7 @@ static void test_problems(void **state)
         {"${env:SELF_DEEP}", "--config:1:7: error: nested more than 100 levels deep"},
         {"${env:SELF_WIDE}", "--config:1:7: error: nested more than 100 levels deep"},
         {"${env:DUPLICATE}", "--config:1:7: error: duplicate key \"a\""},
+        {"${env:LATIN1}", "--config:1:7: error: \"${env:LATIN1}\" is not text in UTF-8"},
     };
 
     (void)state;
