@@ -111,7 +111,8 @@ void pp_exporter_send(struct pp_exporter_core *core, struct pp_exporter_worker *
             break;
         if (!pp_backoff_next(&backoff, ret->retry_after_ms, pp_random_unit(), pp_clock_mono_ms(), &wait_ms))
             break;
-        log_retry(core, wait_ms, ret->message);
+        if (pp_clock_mono_ms() + wait_ms < atomic_load(&core->stop_deadline_ms))
+            log_retry(core, wait_ms, ret->message);
         if (!wait_for_retry(core, &backoff, wait_ms, ret->retry_after_ms >= 0))
             break;
     }

@@ -47,6 +47,8 @@ static bool serve(void *context, struct pp_str path, struct pp_page *page)
 /* Label names of Prometheus have letters, digits and underscores only. */
 static void add_label(struct pp_buf *out, const char *name, const char *value)
 {
+    if (out->failed)
+        return;
     pp_buf_add_c(out, out->data[out->len - 1] == '{' ? "" : ",");
     for (; *name; name++)
         pp_buf_add_byte(out, (*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z') || (*name >= '0' && *name <= '9')
@@ -64,14 +66,30 @@ static void add_label(struct pp_buf *out, const char *name, const char *value)
     pp_buf_add_byte(out, '"');
 }
 
-static char *render_target_info(const struct pp_service_telemetry *telemetry)
+/* What service.telemetry.resource says about a name: whether it mentions it at all. */
+static bool is_overridden(const struct pp_service_telemetry *telemetry, const char *name)
 {
+    const char *other, *value;
+
+    for (size_t i = 0; pp_telemetry_attribute(telemetry, i, &other, &value); i++)
+        if (strcmp(other, name) == 0)
+            return true;
+    return false;
+}
+
+static char *render_target_info(struct pp_service *service, const struct pp_service_telemetry *telemetry)
+{
+    const char *const defaults[][2] = {
+        {"service.name", "profpipe"}, {"service.version", PP_VERSION}, {"service.instance.id", service->instance_id}};
     const char *name, *value;
     struct pp_buf buf;
     char *text;
 
     pp_buf_init(&buf, TARGET_INFO_BYTES_MAX);
     pp_buf_add_c(&buf, "# HELP target_info Target metadata\n# TYPE target_info gauge\ntarget_info{");
+    for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+        if (!is_overridden(telemetry, defaults[i][0]))
+            add_label(&buf, defaults[i][0], defaults[i][1]);
     for (size_t i = 0; !buf.failed && pp_telemetry_attribute(telemetry, i, &name, &value); i++)
         if (value)
             add_label(&buf, name, value);
@@ -120,7 +138,7 @@ bool pp_metrics_server_configure(struct pp_service *service, const struct pp_ser
     if (!server)
         return pp_error_nomem(err);
     server->telemetry = service->telemetry;
-    server->target_info = render_target_info(telemetry);
+    server->target_info = render_target_info(service, telemetry);
     if (!server->target_info)
         ok = pp_error_nomem(err);
     for (size_t i = 0; ok && (prometheus = pp_telemetry_endpoint(telemetry, i)); i++) {

@@ -13,7 +13,8 @@
 /* What a connector is used for, by pipelines that are kept. */
 struct pp_connector_use {
     const struct pp_doc_ref *as_exporter, *as_receiver; /* the first of each; NULL: none */
-    bool skipped_side; /* it is also used by pipelines that are left out */
+    const char *pipeline; /* the first that uses it */
+    bool skipped_side;    /* it is also used by pipelines that are left out */
 };
 
 struct pp_plan_build {

@@ -8,19 +8,23 @@ static struct pp_connector_use *use_of(const struct pp_plan_build *build, const 
     return &build->uses[ref->component - build->document->components[PP_SECTION_CONNECTORS].v];
 }
 
-static void note(const struct pp_plan_build *build, const struct pp_doc_refs *refs, bool as_exporter, bool skipped)
+static void note(const struct pp_plan_build *build, const struct pp_doc_pipeline *pipeline, bool as_exporter)
 {
+    const struct pp_doc_refs *refs = as_exporter ? &pipeline->exporters : &pipeline->receivers;
+
     for (size_t i = 0; i < refs->n; i++) {
         struct pp_connector_use *use = use_of(build, &refs->v[i]);
 
         if (!use)
             continue;
-        if (skipped)
+        if (pipeline->skipped)
             use->skipped_side = true;
         else if (as_exporter && !use->as_exporter)
             use->as_exporter = &refs->v[i];
         else if (!as_exporter && !use->as_receiver)
             use->as_receiver = &refs->v[i];
+        if (!pipeline->skipped && !use->pipeline)
+            use->pipeline = pipeline->id;
     }
 }
 
@@ -36,8 +40,8 @@ static void check_use(const struct pp_plan_build *build, const struct pp_doc_com
                     "connector \"%s\" is left out: its other pipelines are skipped by --profiles-only", connector->id);
     else
         pp_diag_add(build->diags, PP_SEVERITY_ERROR, ref->mark, "service::pipelines",
-                    "connector \"%s\" is used as %s but not used as %s in any pipeline", connector->id,
-                    use->as_exporter ? "exporter" : "receiver", use->as_exporter ? "receiver" : "exporter");
+                    "connector \"%s\" used as %s in [%s] pipeline but not used in any supported %s pipeline", connector->id,
+                    use->as_exporter ? "exporter" : "receiver", use->pipeline, use->as_exporter ? "receiver" : "exporter");
 }
 
 bool pp_plan_check_connectors(struct pp_plan_build *build)
@@ -49,8 +53,8 @@ bool pp_plan_check_connectors(struct pp_plan_build *build)
     for (size_t i = 0; i < document->pipelines.n; i++) {
         const struct pp_doc_pipeline *pipeline = &document->pipelines.v[i];
 
-        note(build, &pipeline->receivers, false, pipeline->skipped);
-        note(build, &pipeline->exporters, true, pipeline->skipped);
+        note(build, pipeline, false);
+        note(build, pipeline, true);
     }
     for (size_t i = 0; i < document->components[PP_SECTION_CONNECTORS].n; i++)
         check_use(build, &document->components[PP_SECTION_CONNECTORS].v[i], &build->uses[i]);

@@ -1,6 +1,7 @@
 #include "pipeline/service.h"
 
 #include <stdio.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +27,19 @@ static size_t default_loops(void)
     return n < 1 ? 1 : n > (long)PP_LOOPS_DEFAULT_MAX ? PP_LOOPS_DEFAULT_MAX : (size_t)n;
 }
 
+/* A version 4 UUID (RFC 9562). */
+static void make_instance_id(char ret[37])
+{
+    uint8_t b[16];
+
+    if (getrandom(b, sizeof(b), 0) != (ssize_t)sizeof(b))
+        memset(b, 0, sizeof(b));
+    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+    snprintf(ret, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5],
+             b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
 bool pp_service_new(const struct pp_service_options *options, struct pp_service **ret, struct pp_error *err)
 {
     struct pp_service *service = pp_calloc(1, sizeof(*service));
@@ -43,6 +57,7 @@ bool pp_service_new(const struct pp_service_options *options, struct pp_service 
         return false;
     }
     service->shutdown_timeout_ms = options->shutdown_timeout_ms ? options->shutdown_timeout_ms : PP_SHUTDOWN_TIMEOUT_MS_DEFAULT;
+    make_instance_id(service->instance_id);
     service->started_unix_ns = pp_clock_unix_ns();
     atomic_init(&service->state, PP_SERVICE_STARTING);
     pthread_mutex_init(&service->lock, NULL);

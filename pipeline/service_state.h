@@ -22,6 +22,7 @@ struct pp_service {
     struct pp_metrics_server *metrics_server;
     uint64_t shutdown_timeout_ms;
     uint64_t started_unix_ns;
+    char instance_id[37]; /* a random UUID: service.instance.id */
     _Atomic int state; /* enum pp_service_state */
 
     pthread_mutex_t lock; /* of the requests, of what instances report and of the two members below */

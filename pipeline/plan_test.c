@@ -1,0 +1,235 @@
+/* Configurations that are wrong as graphs, and the order of those that are right. What the document itself checks is tested there. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "config/yaml.h"
+#include "pipeline/plan.h"
+
+#define FACTORY(kind_, type_, in_, out_)                                                                               \
+    {                                                                                                                  \
+        PP_FACTORY_DEFAULTS, .kind = kind_, .type = type_, .signals = in_, .signals_out = out_,                        \
+        .instance_size = sizeof(struct pp_component), .readme = ""                                                     \
+    }
+
+static const char *const old_names[] = {"oldnop", NULL};
+
+struct route_config {
+    const char *to;
+};
+
+static const struct pp_field route_fields[] = {PP_ROW_STRING(struct route_config, to, 0, "A pipeline."), PP_ROW_END};
+static const struct pp_group route_group = {.name = "route", .size = sizeof(struct route_config), .fields = route_fields};
+
+static void route_named(const void *config, void (*fn)(void *arg, const char *path, const char *pipeline_id), void *arg)
+{
+    const struct route_config *route = config;
+
+    if (route->to)
+        fn(arg, "to", route->to);
+}
+
+static const struct pp_factory nop_receiver = FACTORY(PP_RECEIVER, "nop", PP_PROFILES | PP_TRACES, 0);
+static const struct pp_factory nop_exporter = {
+    PP_FACTORY_DEFAULTS, .kind = PP_EXPORTER, .type = "nop", .aliases = old_names, .signals = PP_PROFILES | PP_TRACES,
+    .instance_size = sizeof(struct pp_component)};
+static const struct pp_factory only_profiles = FACTORY(PP_PROCESSOR, "p", PP_PROFILES, 0);
+static const struct pp_factory forward = FACTORY(PP_CONNECTOR, "forward", PP_PROFILES | PP_TRACES, PP_PROFILES | PP_TRACES);
+static const struct pp_factory route = {
+    PP_FACTORY_DEFAULTS, .kind = PP_CONNECTOR, .type = "route", .signals = PP_PROFILES, .signals_out = PP_PROFILES,
+    .config = &route_group, .pipelines_named = route_named, .instance_size = sizeof(struct pp_component)};
+static const struct pp_factory ext = FACTORY(PP_EXTENSION, "ext", 0, 0);
+
+static const struct pp_factory *const receivers[] = {&nop_receiver, NULL};
+static const struct pp_factory *const processors[] = {&only_profiles, NULL};
+static const struct pp_factory *const exporters[] = {&nop_exporter, NULL};
+static const struct pp_factory *const connectors[] = {&forward, &route, NULL};
+static const struct pp_factory *const extensions[] = {&ext, NULL};
+static const struct pp_factories factories = {{receivers, processors, exporters, connectors, extensions}};
+
+/* The plan of a text, or NULL with the problems printed into `ret_report` (pp_free). */
+static struct pp_plan *plan_of(const char *text, bool profiles_only, char **ret_report)
+{
+    const struct pp_plan_options options = {&factories, {.profiles_only = profiles_only}};
+    const struct pp_yaml_source source = {pp_str_c(text), {.file = "c.yaml"}};
+    struct pp_arena arena = {0};
+    struct pp_diags diags = {0};
+    struct pp_plan *plan = NULL;
+    const struct pp_node *root = pp_yaml_read(&arena, &source, &diags);
+    struct pp_buf out;
+
+    pp_buf_init(&out, 1 << 20);
+    assert_non_null(root);
+    plan = pp_plan_new(&arena, root, &options, &diags);
+    pp_diags_sort(&diags);
+    pp_diags_print(&diags, &out);
+    *ret_report = pp_str_dup(pp_buf_str(&out));
+    pp_buf_done(&out);
+    pp_diags_done(&diags);
+    pp_arena_done(&arena);
+    return plan;
+}
+
+static const struct {
+    const char *text, *expected;
+} bad[] = {
+    {"receivers: {nop: }\nexporters: {nop: }\nconnectors:\n  forward:\nservice:\n  pipelines:\n"
+     "    profiles: {receivers: [nop], exporters: [nop, forward]}\n",
+     "c.yaml:7:51: error: service::pipelines: connector \"forward\" used as exporter in [profiles] pipeline but not used in any "
+     "supported receiver pipeline"},
+    {"receivers: {nop: }\nexporters: {nop: }\nconnectors:\n  forward:\nservice:\n  pipelines:\n"
+     "    profiles: {receivers: [forward], exporters: [nop]}\n    profiles/2: {receivers: [nop], exporters: [nop]}\n",
+     "c.yaml:7:28: error: service::pipelines: connector \"forward\" used as receiver in [profiles] pipeline but not used in any "
+     "supported exporter pipeline"},
+    {"receivers: {nop: }\nexporters: {nop: }\nconnectors:\n  forward/a:\n  forward/b:\nservice:\n  pipelines:\n"
+     "    profiles/in: {receivers: [nop], exporters: [forward/a]}\n"
+     "    profiles/1: {receivers: [forward/a], exporters: [forward/b]}\n"
+     "    profiles/2: {receivers: [forward/b], exporters: [forward/a, nop]}\n",
+     "c.yaml:4:3: error: connectors: cycle of pipelines through connectors: \"forward/a\" -> \"forward/b\" -> \"forward/a\""},
+    {"receivers: {nop: }\nexporters: {nop: }\nprocessors: {p: }\nconnectors:\n  forward:\nservice:\n  pipelines:\n"
+     "    profiles: {receivers: [nop, forward], processors: [p], exporters: [forward, nop]}\n",
+     "c.yaml:5:3: error: connectors: cycle of pipelines through connectors: \"forward\" -> \"forward\""},
+    {"receivers: {nop: }\nexporters: {nop: }\nconnectors:\n  route:\n    to: profiles/y\nservice:\n  pipelines:\n"
+     "    profiles: {receivers: [nop], exporters: [route]}\n    profiles/x: {receivers: [route], exporters: [nop]}\n",
+     "c.yaml:5:9: error: connectors::route::to: pipeline \"profiles/y\" does not have this connector among its receivers"},
+    {"receivers: {nop: }\nexporters: {nop: }\nservice:\n  pipelines:\n    profiles: {receivers: [nop], exporters: [nopp]}\n",
+     "c.yaml:5:46: error: service::pipelines::profiles::exporters::0: the exporter \"nopp\" is not configured; did you mean "
+     "\"nop\"?"},
+    {"receivers: {nop: }\nexporters: {nop: }\nprocessors: {p: }\nservice:\n  pipelines:\n"
+     "    traces: {receivers: [nop], processors: [p], exporters: [nop]}\n",
+     "c.yaml:6:"},
+};
+
+static void wrong_graphs_are_told_apart(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char *report;
+        struct pp_plan *plan = plan_of(bad[i].text, false, &report);
+
+        if (plan || !strstr(report, bad[i].expected))
+            fail_msg("case %zu: %s, expected:\n%s\ngot:\n%s", i, plan ? "accepted" : "refused", bad[i].expected, report);
+        pp_free(report);
+    }
+}
+
+static size_t place_of(const struct pp_plan *plan, const char *id)
+{
+    for (size_t i = 0; i < plan->nodes.n; i++)
+        if (strcmp(plan->nodes.v[i].spec.id, id) == 0)
+            return i;
+    fail_msg("no node %s", id);
+    return 0;
+}
+
+static void order_is_extensions_then_targets_then_receivers(void **state)
+{
+    char *report;
+    struct pp_plan *plan = plan_of("receivers: {nop/1: , nop/2: }\nexporters: {nop/a: , oldnop/b: }\nprocessors: {p: }\n"
+                                   "connectors: {forward: }\nextensions: {ext: }\nservice:\n  extensions: [ext]\n  pipelines:\n"
+                                   "    profiles/1: {receivers: [nop/1], processors: [p], exporters: [forward, nop/a]}\n"
+                                   "    profiles/2: {receivers: [forward, nop/2], exporters: [oldnop/b, nop/a]}\n",
+                                   false, &report);
+
+    (void)state;
+    if (!plan)
+        fail_msg("%s", report);
+    assert_int_equal(plan->nodes.n, 7);
+    assert_int_equal(place_of(plan, "ext"), 0);
+    assert_true(place_of(plan, "nop/1") >= 5);
+    assert_true(place_of(plan, "nop/2") >= 5);
+    assert_true(place_of(plan, "p") > place_of(plan, "forward"));
+    assert_true(place_of(plan, "forward") > place_of(plan, "nop/a"));
+    assert_true(place_of(plan, "forward") > place_of(plan, "oldnop/b"));
+    /* The second receiver feeds both exporters directly, the first one only its processor. */
+    assert_int_equal(plan->nodes.v[place_of(plan, "nop/2")].edges.n, 2);
+    assert_int_equal(plan->nodes.v[place_of(plan, "nop/1")].edges.n, 1);
+    assert_int_equal(plan->nodes.v[place_of(plan, "nop/1")].edges.v[0].to, place_of(plan, "p"));
+    pp_free(report);
+    pp_plan_unref(plan);
+}
+
+static void profiles_only_leaves_out_what_cannot_run(void **state)
+{
+    static const char *const text =
+        "receivers: {nop: , jaeger: {protocols: {grpc: }}}\nexporters: {nop: }\nprocessors: {batch: }\n"
+        "connectors: {forward: }\nservice:\n  pipelines:\n"
+        "    traces: {receivers: [jaeger], processors: [batch], exporters: [forward]}\n"
+        "    profiles: {receivers: [nop, forward], exporters: [nop]}\n";
+    char *report;
+    struct pp_plan *plan = plan_of(text, true, &report);
+
+    (void)state;
+    if (!plan)
+        fail_msg("%s", report);
+    assert_int_equal(plan->nodes.n, 2);
+    assert_int_equal(plan->pipelines.n, 1);
+    assert_non_null(strstr(report, "connector \"forward\" is left out"));
+    assert_null(strstr(report, "error"));
+    assert_string_equal(plan->pipelines.v[0].receivers[0], "nop");
+    assert_null(plan->pipelines.v[0].receivers[1]);
+    pp_free(report);
+    pp_plan_unref(plan);
+    assert_null(plan_of(text, false, &report));
+    pp_free(report);
+}
+
+static void profiles_only_needs_something_left(void **state)
+{
+    char *report;
+
+    (void)state;
+    assert_null(plan_of("receivers: {jaeger: }\nexporters: {nop: }\nconnectors: {forward: }\nservice:\n  pipelines:\n"
+                        "    traces: {receivers: [jaeger], exporters: [forward]}\n"
+                        "    profiles: {receivers: [forward], exporters: [nop]}\n",
+                        true, &report));
+    assert_non_null(strstr(report, "c.yaml:7:5: error: service::pipelines: pipeline \"profiles\" has no receivers left"));
+    pp_free(report);
+}
+
+static void sameness_follows_the_text(void **state)
+{
+    static const char *const one = "receivers: {nop: }\nexporters: {nop: }\nconnectors: {route: {to: profiles/x}}\n"
+                                   "service: {pipelines: {profiles: {receivers: [nop], exporters: [route]}, profiles/x: "
+                                   "{receivers: [route], exporters: [nop]}}}\n";
+    static const char *const other = "receivers: {nop: }\nexporters: {nop: }\nconnectors: {route: {}}\n"
+                                     "service: {pipelines: {profiles: {receivers: [nop], exporters: [route]}, profiles/x: "
+                                     "{receivers: [route], exporters: [nop]}}}\n";
+    char *report;
+    struct pp_plan *a = plan_of(one, false, &report), *b, *c;
+
+    (void)state;
+    pp_free(report);
+    b = plan_of(one, false, &report);
+    pp_free(report);
+    c = plan_of(other, false, &report);
+    pp_free(report);
+    for (size_t i = 0; i < a->nodes.n; i++) {
+        bool is_route = strcmp(a->nodes.v[i].spec.id, "route") == 0;
+
+        assert_true(pp_plan_node_same(&a->nodes.v[i], &b->nodes.v[i]));
+        assert_true(pp_plan_node_is(&a->nodes.v[i], &c->nodes.v[i]));
+        assert_int_equal(pp_plan_node_same(&a->nodes.v[i], &c->nodes.v[i]), !is_route);
+    }
+    pp_plan_unref(a);
+    pp_plan_unref(b);
+    pp_plan_unref(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_graphs_are_told_apart),
+        cmocka_unit_test(order_is_extensions_then_targets_then_receivers),
+        cmocka_unit_test(profiles_only_leaves_out_what_cannot_run),
+        cmocka_unit_test(profiles_only_needs_something_left),
+        cmocka_unit_test(sameness_follows_the_text),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
