@@ -177,6 +177,19 @@ static void set_closed(bool closed)
     pthread_mutex_unlock(&sink.lock);
 }
 
+static void wait_for_attempt(void)
+{
+    unsigned attempts = 0;
+
+    for (unsigned i = 0; i < PP_TESTING_WAIT_MS && !attempts; i++) {
+        usleep(1000);
+        pthread_mutex_lock(&sink.lock);
+        attempts = sink.attempts;
+        pthread_mutex_unlock(&sink.lock);
+    }
+    assert_true(attempts > 0);
+}
+
 static int setup(void **state)
 {
     const struct pp_service_options options = {.loops_n = 1};
@@ -437,8 +450,7 @@ static void retries_go_on_while_shutting_down(void **state)
     sink.failures = 1;
     sink.failure = PP_RESULT_RETRY("busy");
     expect(instance, 9, PP_ACCEPTED);
-    for (int i = 0; i < 1000 && !sink.attempts; i++)
-        usleep(1000);
+    wait_for_attempt();
     stop(instance, PP_TESTING_WAIT_MS);
     assert_int_equal(sink.samples, 9);
 }

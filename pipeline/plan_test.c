@@ -102,7 +102,8 @@ static const struct {
      "\"nop\"?"},
     {"receivers: {nop: }\nexporters: {nop: }\nprocessors: {p: }\nservice:\n  pipelines:\n"
      "    traces: {receivers: [nop], processors: [p], exporters: [nop]}\n",
-     "c.yaml:6:"},
+     "c.yaml:6:45: error: service::pipelines::traces: the processor \"p\" carries profiles, not traces; with --profiles-only this "
+     "pipeline is skipped"},
 };
 
 static void wrong_graphs_are_told_apart(void **state)
