@@ -123,7 +123,7 @@ static void encode_attribute(struct pp_encode *e, uint32_t i)
     if (!p)
         return;
     p = pp_out_varint_field(p, PP_ATTRIBUTE_KEY, (uint32_t)a->key);
-    if (a->value.n || a->key)
+    if (a->value.n)
         p = pp_out_bytes(p, PP_ATTRIBUTE_VALUE, a->value.p, a->value.n);
     p = pp_out_varint_field(p, PP_ATTRIBUTE_UNIT, (uint32_t)a->unit);
     pp_encode_leaf_end(e, body, p, unknown);
