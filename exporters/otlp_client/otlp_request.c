@@ -1,6 +1,10 @@
 #include "otlp_request.h"
 
 #include "net/compress.h"
+#if __has_include("profiles/otlp_json.h")
+#include "profiles/otlp_json.h"
+#define HAVE_JSON 1
+#endif
 
 void pp_result_from_error(const struct pp_error *err, struct pp_result *ret)
 {
@@ -16,25 +20,59 @@ static bool small_enough(size_t bytes, struct pp_error *err)
                         bytes, PP_OTLP_REQUEST_BYTES_MAX);
 }
 
+/* OTLP JSON; its limit is the request's. */
+static struct pp_bytes *encode_json(struct pp_batch *batch, struct pp_error *err)
+{
+    struct pp_bytes *bytes = NULL;
+    struct pp_buf text;
+
+    pp_buf_init(&text, PP_OTLP_REQUEST_BYTES_MAX);
+#ifdef HAVE_JSON
+    if (pp_batch_to_json(batch, &text, err)) {
+        bytes = pp_bytes_take(&text);
+        if (!bytes) {
+            pp_error_nomem(err);
+        }
+    }
+#else
+    (void)batch;
+    pp_error_set(err, PP_ERR_UNSUPPORTED, "OTLP JSON is not there yet");
+#endif
+    pp_buf_done(&text);
+    return bytes;
+}
+
+static struct pp_bytes *encode_protobuf(struct pp_batch *batch,
+                                        const struct pp_encode_options *options,
+                                        struct pp_error *err)
+{
+    struct pp_bytes *bytes;
+
+    if (!pp_batch_encode(batch, options, &bytes, err)) {
+        return NULL;
+    }
+    if (!small_enough(bytes->len, err)) {
+        pp_bytes_unref(bytes);
+        return NULL;
+    }
+    return bytes;
+}
+
 static struct pp_bytes *encode(struct pp_batch *batch,
                                const struct pp_otlp_request_options *options, struct pp_error *err)
 {
-    struct pp_bytes *plain, *packed;
-    bool ok;
+    struct pp_bytes *plain =
+        options->json ? encode_json(batch, err) : encode_protobuf(batch, &options->encode, err);
+    struct pp_bytes *packed = NULL;
 
-    if (!pp_batch_encode(batch, &options->encode, &plain, err)) {
-        return NULL;
-    }
-    if (!small_enough(plain->len, err)) {
-        pp_bytes_unref(plain);
-        return NULL;
-    }
-    if (options->encoding == PP_ENCODING_IDENTITY) {
+    if (!plain || options->encoding == PP_ENCODING_IDENTITY) {
         return plain;
     }
-    ok = pp_compress(options->encoding, options->level, pp_bytes_str(plain), &packed, err);
+    if (!pp_compress(options->encoding, options->level, pp_bytes_str(plain), &packed, err)) {
+        packed = NULL;
+    }
     pp_bytes_unref(plain);
-    return ok ? packed : NULL;
+    return packed;
 }
 
 /* The batch as it came, when it came in this encoding. */

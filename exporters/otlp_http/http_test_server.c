@@ -96,25 +96,32 @@ static bool read_body(struct http_test_server *server, struct conn *conn)
     return true;
 }
 
+/* A copy: the client may be done, and its test over, before the last write returns. */
+static struct pp_str take_answer(struct http_test_server *server, int *ret_delay_ms)
+{
+    struct pp_str copy;
+
+    pthread_mutex_lock(&server->lock);
+    copy = (struct pp_str){malloc(server->answer.n + 1), server->answer.n};
+    memcpy((char *)copy.p, server->answer.p ? server->answer.p : "", copy.n);
+    *ret_delay_ms = server->delay_ms;
+    pthread_mutex_unlock(&server->lock);
+    return copy;
+}
+
 static void serve(struct http_test_server *server, struct conn *conn)
 {
-    while (read_head(server, conn) && read_body(server, conn)) {
-        struct pp_str answer;
-        int delay_ms;
+    bool more = true;
 
-        pthread_mutex_lock(&server->lock);
-        answer = server->answer;
-        delay_ms = server->delay_ms;
-        pthread_mutex_unlock(&server->lock);
+    while (more && read_head(server, conn) && read_body(server, conn)) {
+        int delay_ms;
+        struct pp_str answer = take_answer(server, &delay_ms);
+
         atomic_fetch_add(&server->requests, 1);
         usleep((useconds_t)delay_ms * 1000);
-        if (answer.n == 0) {
-            return;
-        }
         conn_write(conn, answer.p, answer.n);
-        if (memmem(answer.p, answer.n, "Connection: close", 17)) {
-            return;
-        }
+        more = answer.n > 0 && !memmem(answer.p, answer.n, "Connection: close", 17);
+        free((char *)answer.p);
     }
 }
 
