@@ -181,37 +181,31 @@ static bool otlp_grpc_create(struct pp_component *self, struct pp_error *err)
                               &config->retry_on_failure, config->timeout.timeout, err);
 }
 
-/* Gives back what start took, if it did. */
-static void release(struct otlp_grpc *exporter)
-{
-    if (exporter->client) {
-        pp_grpc_client_free(exporter->client);
-        exporter->client = NULL;
-        pp_grpc_library_unref();
-    }
-}
-
+/* The client outlives a shutdown, so that a second start finds it. */
 static bool otlp_grpc_start(struct pp_component *self, struct pp_error *err)
 {
     struct otlp_grpc *exporter = (struct otlp_grpc *)self;
 
-    pp_grpc_library_ref();
-    exporter->client = pp_grpc_client_new(self, &config_of(self)->client, err);
     if (!exporter->client) {
-        pp_grpc_library_unref();
-        return false;
+        pp_grpc_library_ref();
+        exporter->client = pp_grpc_client_new(self, &config_of(self)->client, err);
+        if (!exporter->client) {
+            pp_grpc_library_unref();
+            return false;
+        }
     }
-    if (!pp_exporter_start(self, err)) {
-        release(exporter);
-        return false;
-    }
-    return true;
+    return pp_exporter_start(self, err);
 }
 
 static void otlp_grpc_destroy(struct pp_component *self)
 {
+    struct otlp_grpc *exporter = (struct otlp_grpc *)self;
+
     pp_exporter_destroy(self);
-    release((struct otlp_grpc *)self);
+    if (exporter->client) {
+        pp_grpc_client_free(exporter->client);
+        pp_grpc_library_unref();
+    }
 }
 
 static const char *const otlp_grpc_aliases[] = {"otlp", NULL};

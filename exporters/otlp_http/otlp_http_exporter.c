@@ -282,11 +282,12 @@ static bool otlp_http_create(struct pp_component *self, struct pp_error *err)
     return true;
 }
 
+/* The certificates outlive a shutdown, so that a second start finds them. */
 static bool otlp_http_start(struct pp_component *self, struct pp_error *err)
 {
     struct otlp_http *exporter = (struct otlp_http *)self;
 
-    if (exporter->url.tls) {
+    if (exporter->url.tls && !exporter->tls) {
         exporter->tls = pp_client_tls_new(&config_of(self)->client.tls, err);
         if (!exporter->tls) {
             return false;
