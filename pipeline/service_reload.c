@@ -86,19 +86,21 @@ static bool make_new(struct reload *reload, struct pp_error *err)
     return pp_graph_prepare(&reload->new, false) || pp_error_nomem(err);
 }
 
+/* Processors and connectors own nothing outside the process. */
+static bool owns_nothing(enum pp_component_kind kind)
+{
+    return kind == PP_PROCESSOR || kind == PP_CONNECTOR;
+}
+
 /* Whether the old graph has something that ends and could be in the way of a component of this kind. */
 static bool may_be_in_the_way(const struct reload *reload, enum pp_component_kind kind)
 {
+    if (owns_nothing(kind))
+        return false;
     for (size_t k = 0; k < old_n(reload); k++)
         if (reload->leaves[k] && reload->old.plan->nodes.v[k].spec.factory->kind == kind)
             return true;
     return false;
-}
-
-/* Processors and connectors own nothing outside the process. */
-static bool starts_beside_old(const struct pp_factory *factory)
-{
-    return factory->starts_beside_old || factory->kind == PP_PROCESSOR || factory->kind == PP_CONNECTOR;
 }
 
 /* Starts what can run beside the old graph, notes what has to wait. False: something failed for which nothing old can be to blame. */
@@ -110,7 +112,7 @@ static bool start_beside(struct reload *reload, struct pp_error *err)
 
         if (reload->carried[i])
             continue;
-        if (k < old_n(reload) && !starts_beside_old(factory)) {
+        if (k < old_n(reload) && !factory->starts_beside_old && !owns_nothing(factory->kind)) {
             reload->late[i] = true;
             reload->drained[k] = true;
         } else if (!pp_instance_start(reload->new.instances[i], err)) {
