@@ -101,7 +101,7 @@ static void print_lines(struct debug_exporter *x, struct pp_str text)
 static void print_counts(struct debug_exporter *x, struct pp_batch *batch)
 {
     char line[128];
-    int n = snprintf(line, sizeof(line), "Profiles\t{\"resource profiles\": %u, \"sample records\": %llu}", pp_batch_resources(batch),
+    int n = snprintf(line, sizeof(line), "Profiles {\"resource profiles\": %u, \"sample records\": %llu}", pp_batch_resources(batch),
                      (unsigned long long)pp_batch_samples(batch));
 
     print_line(x, (struct pp_str){line, (size_t)n});

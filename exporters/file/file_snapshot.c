@@ -36,8 +36,12 @@ bool pp_file_snapshot_add(struct pp_file_snapshot *s, struct pp_batch *batch, st
     if (!tables)
         return false;
     s->dirty = true;
-    if (s->config->format == PP_FILE_PPROF)
-        return pp_pprof_merge_add(&s->merge, tables, &(struct pp_pprof_merge_options){0}, err);
+    if (s->config->format == PP_FILE_PPROF) {
+        /* While only one profile has come, the file is that profile, unmerged. */
+        struct pp_pprof_merge_options options = {.exact = s->merge.profile.sample_types.n == 0};
+
+        return pp_pprof_merge_add(&s->merge, tables, &options, err);
+    }
     return pp_tree_add(&s->tree, tables, err);
 }
 

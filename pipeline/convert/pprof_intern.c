@@ -221,7 +221,12 @@ static uint32_t make_sample(struct pp_pprof_merge *m, const struct sample_key *k
 uint32_t pp_pprof_append_sample(struct pp_pprof_merge *m, const uint32_t *locations, uint32_t locations_n,
                                 const struct pp_pprof_label *labels, uint32_t labels_n)
 {
-    return append_sample(m, &(struct sample_key){&m->profile, locations, labels, locations_n, labels_n});
+    struct sample_key key = {&m->profile, locations, labels, locations_n, labels_n};
+    uint64_t hash = sample_hash(&key);
+
+    if (pp_index_find(&m->samples, hash, sample_equal, &key) == PP_INDEX_NONE)
+        return make_sample(m, &key, hash);
+    return append_sample(m, &key);
 }
 
 uint32_t pp_pprof_intern_sample(struct pp_pprof_merge *m, const uint32_t *locations, uint32_t locations_n,

@@ -13,7 +13,7 @@ uint32_t pp_pprof_intern_location(struct pp_pprof_merge *m, const struct pp_ppro
 /* The sample with these locations (positions) and labels; made with all values 0 while there are fewer than `samples_max`. */
 uint32_t pp_pprof_intern_sample(struct pp_pprof_merge *m, const uint32_t *locations, uint32_t locations_n,
                                 const struct pp_pprof_label *labels, uint32_t labels_n, uint32_t samples_max);
-/* A new sample in any case; not found by the function above. */
+/* A new sample even where one like it exists; the function above goes on to find the first. */
 uint32_t pp_pprof_append_sample(struct pp_pprof_merge *m, const uint32_t *locations, uint32_t locations_n,
                                 const struct pp_pprof_label *labels, uint32_t labels_n);
 /* The sample type's column; the values of all samples are laid out anew when it is new. */

@@ -33,7 +33,7 @@ struct pp_pprof_merge {
 
 struct pp_pprof_merge_options {
     /* For a batch that was one pprof: mappings that no location refers to stay, in their order, and samples that are alike are not made one (Go's
-     * heap profiles have such). Only into an empty merge. */
+     * heap profiles have such). */
     bool exact;
 };
 
