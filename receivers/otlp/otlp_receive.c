@@ -1,6 +1,7 @@
 /* From a request's body to an answer. */
 #include "net/compress.h"
 #include "otlp_server.h"
+#include "profiles/otlp_json.h"
 
 const char *pp_otlp_version_problem(const struct pp_http_request *request)
 {
@@ -44,7 +45,7 @@ static bool decode(const struct pp_otlp_call *call, struct pp_bytes *wire, struc
     struct pp_batch_source source = {.wire = wire, .layout = call->server->layout, .context = context};
 
     if (call->json)
-        return pp_error_set(err, PP_ERR_UNSUPPORTED, "OTLP JSON is not read yet");
+        return pp_batch_from_json(pp_bytes_str(wire), context, ret, err);
     if (call->encoding != PP_ENCODING_IDENTITY) {
         source.packed = call->request->body;
         source.packed_encoding = call->encoding;
