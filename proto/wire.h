@@ -98,6 +98,11 @@ static inline bool pp_wire_sub(struct pp_wire *w, struct pp_wire *ret)
 /* Passes over a field whose tag has just been read. */
 bool pp_wire_skip(struct pp_wire *w, uint32_t tag);
 
+/* Passes quickly over the front of a packed array while all its values are at most two bytes and surely below `limit`, adding their number
+ * to *count; the rest, always some bytes of it, is left to the caller. False when some value may not be: then *packed and *count are not
+ * to be used. The byte before the array (of its length) must be there. */
+bool pp_wire_packed_below(struct pp_wire *packed, uint32_t limit, uint32_t *count);
+
 /* The number of varints in a packed array; trailing garbage is not seen. */
 size_t pp_wire_packed_count(struct pp_wire packed);
 

@@ -233,7 +233,8 @@ static bool walk_stack(struct check *c, struct pp_wire w)
             return check_malformed(c);
         switch (tag) {
         case PP_TAG_LEN(PP_STACK_LOCATIONS):
-            ok = check_packed_indices(c, &w, CHECK_LOCATION, "location_indices", &c->info.counts.location_indices);
+            ok = check_packed_indices(c, &w, CHECK_LOCATION, c->info.counts.locations, "location_indices",
+                                      &c->info.counts.location_indices);
             break;
         case PP_TAG_VARINT(PP_STACK_LOCATIONS):
             ok = check_index(c, &w, CHECK_LOCATION, "location_indices");

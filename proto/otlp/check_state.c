@@ -57,17 +57,18 @@ bool check_utf8(struct check *c, struct pp_wire *w, const char *field)
     return pp_utf8_valid(s) || check_fail(c, field, "not UTF-8");
 }
 
-bool check_packed_indices(struct check *c, struct pp_wire *w, enum check_table table, const char *field, uint32_t *count)
+/* One index after the other, from where the quick pass left off or from the start. */
+static bool packed_rest(struct check *c, struct pp_wire packed, enum check_table table, const char *field, uint32_t *count)
 {
-    uint32_t limit = c->limit[table], highest = c->highest[table], n = 0;
-    struct pp_wire packed;
-    uint64_t value;
+    uint32_t limit = c->limit[table], highest = c->highest[table], n = *count;
 
-    if (!pp_wire_sub(w, &packed))
-        return check_malformed(c);
     for (; pp_wire_more(&packed); n++) {
-        if (!pp_wire_varint(&packed, &value))
+        struct pp_wire at = packed;
+        uint64_t value;
+
+        if (!pp_wire_varint(&at, &value))
             return check_malformed(c);
+        packed.p = at.p;
         if (value >= limit) {
             check_fail_index(c, NULL, value, limit);
             return check_step(c, field, n);
@@ -76,6 +77,24 @@ bool check_packed_indices(struct check *c, struct pp_wire *w, enum check_table t
             highest = (uint32_t)value;
     }
     c->highest[table] = highest;
+    *count = n;
+    return true;
+}
+
+bool check_packed_indices(struct check *c, struct pp_wire *w, enum check_table table, uint32_t entries, const char *field, uint32_t *count)
+{
+    struct pp_wire packed, rest;
+    uint32_t n = 0;
+
+    if (!pp_wire_sub(w, &packed))
+        return check_malformed(c);
+    rest = packed;
+    if (!pp_wire_packed_below(&rest, entries, &n)) {
+        rest = packed;
+        n = 0;
+    }
+    if (!packed_rest(c, rest, table, field, &n))
+        return false;
     *count += n;
     return true;
 }

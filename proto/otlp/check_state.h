@@ -84,8 +84,8 @@ static inline bool check_index(struct check *c, struct pp_wire *w, enum check_ta
 }
 
 bool check_utf8(struct check *c, struct pp_wire *w, const char *field);
-/* Packed indices; adds their number to *count. */
-bool check_packed_indices(struct check *c, struct pp_wire *w, enum check_table table, const char *field, uint32_t *count);
+/* Packed indices; adds their number to *count. `entries` of the table have been seen so far: lower indices are good at once. */
+bool check_packed_indices(struct check *c, struct pp_wire *w, enum check_table table, uint32_t entries, const char *field, uint32_t *count);
 
 /* attribute_indices of one object: begin, then each field as it comes, then the end, where keys must be unique. */
 static inline void check_attrs_begin(struct check *c)

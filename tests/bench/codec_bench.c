@@ -1,5 +1,5 @@
 /* Speed of the OTLP codec on one message, beside memcpy: one JSON line for each operation.
- * codec_bench [--seconds S] [FILE]: FILE holds a message (protobuf, uncompressed); without it three synthetic ones are measured. */
+ * codec_bench [--seconds S] [--only OPERATION] [FILE]: FILE holds a message (protobuf, uncompressed); without it three synthetic ones are measured. */
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@
 #define MALLOC_KEEP_BYTES (64 << 20) /* as the daemon sets it: large blocks are not given back to the kernel each time */
 
 static double seconds_each = 0.5;
+static const char *only; /* NULL: all */
 
 struct bench {
     const char *name;
@@ -137,6 +138,8 @@ static void measure(struct bench *b, const char *operation, void (*run)(struct b
     uint64_t end = pp_clock_mono_ns() + (uint64_t)(seconds_each * 1e9), best = UINT64_MAX, total = 0;
     unsigned n = 0;
 
+    if (only && strcmp(only, operation) != 0)
+        return;
     run(b);
     do {
         uint64_t start = pp_clock_mono_ns(), took;
@@ -237,6 +240,10 @@ int main(int argc, char **argv)
     mallopt(M_TRIM_THRESHOLD, MALLOC_KEEP_BYTES);
     if (i + 1 < argc && strcmp(argv[i], "--seconds") == 0) {
         seconds_each = atof(argv[i + 1]);
+        i += 2;
+    }
+    if (i + 1 < argc && strcmp(argv[i], "--only") == 0) {
+        only = argv[i + 1];
         i += 2;
     }
     if (i < argc) {
