@@ -183,6 +183,14 @@ bool pp_codec_reserve(struct pp_buf *out, size_t n, struct pp_error *err)
     return true;
 }
 
+enum pp_encoding pp_encoding_detect(enum pp_encoding encoding, struct pp_str in)
+{
+    struct pp_str id = PP_SNAPPY_FRAMED_HEADER;
+    bool framed = in.n >= id.n && memcmp(in.p, id.p, id.n) == 0;
+
+    return encoding == PP_ENCODING_SNAPPY && framed ? PP_ENCODING_SNAPPY_FRAMED : encoding;
+}
+
 #define STREAM_STEP_MIN (64u * 1024)
 
 /* Makes free room within out->max, growing by half of what is there; with none left to grow into there is no more room, which is

@@ -17,6 +17,10 @@ const char *pp_encoding_name(enum pp_encoding encoding);
  * for an unknown name. */
 bool pp_encoding_by_name(struct pp_str name, enum pp_encoding *ret);
 
+/* What bytes labelled `encoding` really are: the framed snappy format, by its 10-byte header, under the name of the block format; else
+ * the label. Whoever passes received bytes on needs to know. */
+enum pp_encoding pp_encoding_detect(enum pp_encoding encoding, struct pp_str in);
+
 /* Inflates `in` into a new block of at most `bytes_max` bytes (identity: a copy). PP_ENCODING_SNAPPY recognises the framed
  * format by its 10-byte header, as the Collector does. Memory grows with what really comes out, never by what the input claims.
  * Errors: PP_ERR_LIMIT when more than bytes_max would come out, PP_ERR_INVALID for anything that is not exactly a stream of that

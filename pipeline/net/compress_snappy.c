@@ -38,9 +38,7 @@ static bool decode_block(struct pp_str in, size_t content_max, struct pp_buf *ou
 
 bool pp_snappy_decode(struct pp_str in, struct pp_buf *out, struct pp_error *err)
 {
-    struct pp_str id = PP_SNAPPY_FRAMED_HEADER;
-
-    if (in.n >= id.n && memcmp(in.p, id.p, id.n) == 0)
+    if (pp_encoding_detect(PP_ENCODING_SNAPPY, in) == PP_ENCODING_SNAPPY_FRAMED)
         return pp_snappy_framed_decode(in, out, err);
     return decode_block(in, SIZE_MAX, out, err);
 }

@@ -242,6 +242,9 @@ static void test_snappy_forms(void **state)
 
     (void)state;
     assert_unpacks(PP_ENCODING_SNAPPY, pp_bytes_str(framed), in, LIMIT);
+    assert_int_equal(pp_encoding_detect(PP_ENCODING_SNAPPY, pp_bytes_str(framed)), PP_ENCODING_SNAPPY_FRAMED);
+    assert_int_equal(pp_encoding_detect(PP_ENCODING_GZIP, pp_bytes_str(framed)), PP_ENCODING_GZIP);
+    assert_int_equal(pp_encoding_detect(PP_ENCODING_SNAPPY, PP_STR("\xff\x06\x00\x00sNaPp")), PP_ENCODING_SNAPPY);
     pp_bytes_unref(framed);
     /* a block that claims 4 GiB, and one that claims a bit too much for its size */
     assert_int_equal(unpack_fails(PP_ENCODING_SNAPPY, PP_STR("\xff\xff\xff\xff\x0f\x00"), SIZE_MAX), PP_ERR_INVALID);

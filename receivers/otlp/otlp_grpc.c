@@ -65,7 +65,7 @@ static void on_headers(void *context, struct pp_http_request *request)
         return;
     }
     *call = (struct pp_otlp_call){.server = server, .request = request, .answer = answer, .reject = answer};
-    if (!pp_encoding_by_name(encoding, &call->encoding)) {
+    if (pp_http_request_header_count(request, "grpc-encoding") > 1 || !pp_encoding_by_name(encoding, &call->encoding)) {
         reject(server, request, PP_STATUS_UNIMPLEMENTED, "unsupported grpc-encoding; there are gzip, zstd, snappy and more");
         return;
     }

@@ -190,7 +190,7 @@ static void on_headers(void *context, struct pp_http_request *request)
     }
     *call = (struct pp_otlp_call){.server = server, .request = request, .json = json, .answer = answer, .reject = answer_own};
     problem = pp_otlp_version_problem(request);
-    if (!problem && (!encoding_accepted(server->http_config, encoding) || !pp_encoding_by_name(encoding, &call->encoding)))
+    if (!problem && (pp_http_request_header_count(request, "content-encoding") > 1 || !encoding_accepted(server->http_config, encoding) || !pp_encoding_by_name(encoding, &call->encoding)))
         problem = "unsupported Content-Encoding";
     if (problem) {
         pp_counter_add(server->rejected, 1);

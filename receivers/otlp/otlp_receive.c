@@ -48,7 +48,7 @@ static bool decode(const struct pp_otlp_call *call, struct pp_bytes *wire, struc
         return pp_batch_from_json(pp_bytes_str(wire), context, ret, err);
     if (call->encoding != PP_ENCODING_IDENTITY) {
         source.packed = call->request->body;
-        source.packed_encoding = call->encoding;
+        source.packed_encoding = pp_encoding_detect(call->encoding, pp_bytes_str(call->request->body));
     }
     return pp_batch_from_otlp(&source, ret, err);
 }

@@ -1,8 +1,13 @@
 /* Takes profiles over OTLP, by gRPC and HTTP. */
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "net/server_config.h"
 #include "otlp_server.h"
 #include "pipeline/service.h"
+
+/* A component's id has at most 64 and 1024 characters, of 4 bytes. */
+#define OWNER_BYTES_MAX 4608u
 
 static const struct pp_metric rejected_metric = {
     .name = "profpipe_receiver_otlp_rejected_requests",
@@ -58,11 +63,14 @@ static bool open_server(struct pp_otlp_server *server, const struct pp_http_hand
     struct pp_component *component = server->component;
     struct pp_http_handler handler = *handler_;
     struct pp_http_server_options options;
+    char owner[OWNER_BYTES_MAX];
     bool ok;
 
     handler.context = server;
-    ok = server->grpc_config ? pp_grpc_server_options_from(server->grpc_config, component->log_id, &options, &server->tls, err)
-                             : pp_http_server_options_from(server->http_config, component->log_id, &options, &server->tls, err);
+    /* By protocol: a successor takes the socket over, but the two protocols never share one. */
+    snprintf(owner, sizeof(owner), "%s %s", component->log_id, server->transport);
+    ok = server->grpc_config ? pp_grpc_server_options_from(server->grpc_config, owner, &options, &server->tls, err)
+                             : pp_http_server_options_from(server->http_config, owner, &options, &server->tls, err);
     if (!ok)
         return pp_error_prefix(err, "protocols.%s", server->transport);
     server->http = pp_http_server_new(&options, &handler, pp_service_loops(component->service), err);
@@ -122,6 +130,7 @@ const struct pp_factory pp_otlp_receiver_factory = {
     .instance_size = sizeof(struct otlp_receiver),
     .config = &pp_otlp_receiver_group,
     .readme = "receivers/otlp",
+    .starts_beside_old = true,
     .create = otlp_create,
     .start = otlp_start,
     .shutdown = otlp_shutdown,
