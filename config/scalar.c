@@ -58,8 +58,9 @@ static bool read_int(const char *text, struct pp_scalar *ret)
     bool negative = text[0] == '-';
     const char *digits = text + (text[0] == '-' || text[0] == '+');
     uint64_t magnitude, limit = (uint64_t)INT64_MAX + negative;
+    int base = number_base(&digits);
 
-    if (!read_digits(digits, number_base(&digits), &magnitude))
+    if (!read_digits(digits, base, &magnitude))
         return false;
     if (magnitude > limit) {
         *ret = (struct pp_scalar){.type = PP_SCALAR_FLOAT,

@@ -259,8 +259,8 @@ static bool add_merge_value(struct builder *b, entry_vec *all, const struct pp_n
 static bool collect_entries(struct builder *b, const struct level *level, entry_vec *all,
                             size_t *ret_own)
 {
-    const struct pp_node *const *child = b->children.v + level->children_begin;
     size_t n = b->children.n - level->children_begin;
+    const struct pp_node *const *child = n ? b->children.v + level->children_begin : NULL;
     const struct pp_node *merge_key = NULL;
 
     for (size_t i = 0; i < n; i += 2) {
