@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "pipeline/wait.h"
 #include "pprof_ingest.h"
 
 /* A thread that calls `collect` after the initial delay and then once an interval. */

@@ -96,7 +96,7 @@ static bool ingest(struct pp_pprof_files *f, const char *path, struct pp_str con
 /* What was refused for now is read again at the next collection; what is bad, when it has changed. */
 static void take(struct pp_pprof_files *f, const char *path)
 {
-    char reason[PP_ERROR_MESSAGE_MAX];
+    char reason[PP_WAIT_MESSAGE_BYTES];
     struct pp_batch *batch = NULL;
     struct pp_error err = {0};
     struct stat st = {0};
@@ -108,7 +108,7 @@ static void take(struct pp_pprof_files *f, const char *path)
     pp_buf_done(&content);
     if (!ok)
         pp_log(PP_LOG_WARN, f->self->log_id, "%s; not read again before it changes", err.message);
-    if (batch && pp_pprof_emit_and_wait(f->self, "file", batch, &f->ticker.stop, reason, sizeof(reason)) != PP_ACCEPTED) {
+    if (batch && pp_emit_and_wait(f->self, "file", batch, &f->ticker.stop, reason) != PP_ACCEPTED) {
         pp_log(PP_LOG_WARN, f->self->log_id, "%s: not taken: %s; tried again at the next collection", path, reason);
         return;
     }

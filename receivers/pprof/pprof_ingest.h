@@ -2,13 +2,10 @@
 #ifndef PP_PPROF_INGEST_H
 #define PP_PPROF_INGEST_H
 
-#include <stdatomic.h>
-
 #include "pipeline/component.h"
 #include "pprof_config.h"
 
 #define PP_PPROF_ATTRIBUTES_MAX 4u
-#define PP_PPROF_STOP_GRACE_MS 2000u /* a batch in flight is waited for so long after a stop */
 
 /* Where a profile came from, for the resource: service.name is put first by itself. */
 struct pp_pprof_source {
@@ -24,10 +21,5 @@ struct pp_pprof_source {
 /* Decodes and converts. A profile without samples is valid and gives *ret NULL. */
 bool pp_pprof_ingest(const struct pp_component *self, const struct pp_pprof_source *source, struct pp_str content, struct pp_batch **ret,
                      struct pp_error *err);
-
-/* Hands a batch on and waits for the result, at most PP_PPROF_STOP_GRACE_MS longer than *stop is false: then it is PP_RETRY, and the answer that comes later
- * goes nowhere. `ret_message` gets the result's words. */
-enum pp_outcome pp_pprof_emit_and_wait(struct pp_component *self, const char *transport, struct pp_batch *batch, const atomic_bool *stop,
-                                       char *ret_message, size_t message_bytes);
 
 #endif

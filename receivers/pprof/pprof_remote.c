@@ -40,9 +40,9 @@ static void note_success(struct pp_pprof_remote *r)
 
 static void send_batch(struct pp_pprof_remote *r, struct pp_batch *batch)
 {
-    char reason[PP_ERROR_MESSAGE_MAX], message[PP_ERROR_MESSAGE_MAX];
+    char reason[PP_WAIT_MESSAGE_BYTES], message[PP_ERROR_MESSAGE_MAX];
 
-    if (pp_pprof_emit_and_wait(r->self, "http", batch, &r->ticker.stop, reason, sizeof(reason)) == PP_ACCEPTED) {
+    if (pp_emit_and_wait(r->self, "http", batch, &r->ticker.stop, reason) == PP_ACCEPTED) {
         note_success(r);
         return;
     }
