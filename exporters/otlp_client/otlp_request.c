@@ -1,10 +1,7 @@
 #include "otlp_request.h"
 
 #include "net/compress.h"
-#if __has_include("profiles/otlp_json.h")
 #include "profiles/otlp_json.h"
-#define HAVE_JSON 1
-#endif
 
 void pp_result_from_error(const struct pp_error *err, struct pp_result *ret)
 {
@@ -27,17 +24,12 @@ static struct pp_bytes *encode_json(struct pp_batch *batch, struct pp_error *err
     struct pp_buf text;
 
     pp_buf_init(&text, PP_OTLP_REQUEST_BYTES_MAX);
-#ifdef HAVE_JSON
     if (pp_batch_to_json(batch, &text, err)) {
         bytes = pp_bytes_take(&text);
         if (!bytes) {
             pp_error_nomem(err);
         }
     }
-#else
-    (void)batch;
-    pp_error_set(err, PP_ERR_UNSUPPORTED, "OTLP JSON is not there yet");
-#endif
     pp_buf_done(&text);
     return bytes;
 }

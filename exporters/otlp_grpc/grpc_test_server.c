@@ -32,6 +32,7 @@ struct test_server {
     size_t message_n;
     bool gzip;
     unsigned calls;
+    char *shown; /* the message that a test looks at; its thread's alone */
 };
 
 struct server_call {
@@ -241,6 +242,7 @@ void test_server_free(struct test_server *server)
     grpc_completion_queue_destroy(server->queue);
     pthread_mutex_destroy(&server->lock);
     free(server->message);
+    free(server->shown);
     free(server);
 }
 
@@ -256,25 +258,42 @@ void test_server_answer(struct test_server *server, const struct test_answer *an
     pthread_mutex_unlock(&server->lock);
 }
 
+/* The locks below order these reads behind the server's thread; nothing changes between two calls.
+ */
 const char *test_server_method(struct test_server *server)
 {
+    pthread_mutex_lock(&server->lock);
+    pthread_mutex_unlock(&server->lock);
     return server->method;
 }
 
 const char *test_server_metadata(struct test_server *server, const char *key)
 {
+    const char *value = "";
+
+    pthread_mutex_lock(&server->lock);
     for (size_t i = 0; i < server->metadata_n; i++) {
         if (strcmp(server->metadata[i].key, key) == 0) {
-            return server->metadata[i].value;
+            value = server->metadata[i].value;
         }
     }
-    return "";
+    pthread_mutex_unlock(&server->lock);
+    return value;
 }
 
 struct pp_str test_server_message(struct test_server *server, bool *ret_gzip)
 {
+    struct pp_str message;
+
+    pthread_mutex_lock(&server->lock);
     *ret_gzip = server->gzip;
-    return (struct pp_str){server->message, server->message_n};
+    free(server->shown);
+    server->shown = server->message;
+    message = (struct pp_str){server->shown, server->message_n};
+    server->message = NULL;
+    server->message_n = 0;
+    pthread_mutex_unlock(&server->lock);
+    return message;
 }
 
 unsigned test_server_calls(struct test_server *server)

@@ -30,6 +30,7 @@ void test_server_answer(struct test_server *server, const struct test_answer *an
  * whether that was marked gzip. */
 const char *test_server_method(struct test_server *server);
 const char *test_server_metadata(struct test_server *server, const char *key);
+/* May be asked for once a call. */
 struct pp_str test_server_message(struct test_server *server, bool *ret_gzip);
 unsigned test_server_calls(struct test_server *server);
 

@@ -205,12 +205,12 @@ static void test_retries(void **state)
         yaml, sizeof(yaml),
         "endpoint: http://127.0.0.1:%d\ntls: {insecure: true}\nsending_queue: {wait_for_result: "
         "true}\n"
-        "retry_on_failure: {initial_interval: 20ms, max_interval: 20ms, max_elapsed_time: 300ms}\n",
+        "retry_on_failure: {initial_interval: 20ms, max_interval: 20ms, max_elapsed_time: 2s}\n",
         test_server_port(f->server));
     exporter_open(&f->driver, &pp_otlp_grpc_exporter_factory, yaml);
     test_server_answer(f->server, &(struct test_answer){.code = 14, .message = "no"});
     assert_int_not_equal(exporter_send(&f->driver, pp_test_batch(&shape, 1))->outcome, PP_ACCEPTED);
-    assert_true(test_server_calls(f->server) > 2);
+    assert_true(test_server_calls(f->server) >= 2);
 }
 
 static void test_validation(void **state)

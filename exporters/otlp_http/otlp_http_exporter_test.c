@@ -11,6 +11,7 @@
 #include "http_test_server.h"
 #include "net/compress.h"
 #include "otlp_client/exporter_driver.h"
+#include "profiles/otlp_json.h"
 #include "profiles/testing/batch_testing.h"
 
 extern const struct pp_factory pp_otlp_http_exporter_factory;
@@ -169,6 +170,34 @@ static void test_framed_snappy_is_not_block_snappy(void **state)
     pp_batch_unref(built);
 }
 
+/* JSON reads back as the batch that was sent, and never is the protobuf that came in. */
+static void test_json(void **state)
+{
+    struct fixture *f = *state;
+    struct pp_batch *built = pp_test_batch(&shape, 4), *batch, *got;
+    struct pp_batch_source source = {.wire = encoded(built), .packed_encoding = PP_ENCODING_GZIP};
+    struct pp_bytes *text, *again;
+
+    assert_true(pp_compress(PP_ENCODING_GZIP, -1, pp_bytes_str(source.wire), &source.packed, NULL));
+    assert_true(pp_batch_from_otlp(&source, &batch, NULL));
+    start(f, "encoding: json\n");
+    assert_int_equal(exporter_send(&f->driver, batch)->outcome, PP_ACCEPTED);
+    assert_non_null(
+        strcasestr(http_test_server_head(f->server), "\r\nContent-Type: application/json\r\n"));
+    assert_encoding(f, "gzip");
+    assert_true(
+        pp_decompress(PP_ENCODING_GZIP, http_test_server_body(f->server), 64 << 20, &text, NULL));
+    assert_true(pp_batch_from_json(pp_bytes_str(text), NULL, &got, NULL));
+    again = encoded(got);
+    assert_true(pp_str_eq(pp_bytes_str(again), pp_bytes_str(source.wire)));
+    pp_bytes_unref(again);
+    pp_bytes_unref(text);
+    pp_bytes_unref(source.wire);
+    pp_bytes_unref(source.packed);
+    pp_batch_unref(got);
+    pp_batch_unref(built);
+}
+
 static void test_answers(void **state)
 {
     static const struct {
@@ -285,6 +314,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_compressions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pass_through, setup, teardown),
         cmocka_unit_test_setup_teardown(test_framed_snappy_is_not_block_snappy, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_json, setup, teardown),
         cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_there, setup, teardown),
         cmocka_unit_test(test_validation),
