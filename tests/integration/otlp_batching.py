@@ -52,6 +52,11 @@ def sizes(t, files, *flags):
     return code, [json.loads(line)["samples"] for line in lines if line.startswith('{"file"')], [line for line in lines if not line.startswith('{"file"')]
 
 
+def open_bytes(path):
+    with open(path, "rb") as data:
+        return data.read()
+
+
 def check_route(t, name, requests, sent, total):
     batch, most_samples, most_bytes = BATCHES[name]
     files = [r["file"] for r in requests]
@@ -64,9 +69,10 @@ def check_route(t, name, requests, sent, total):
         t.check(max(r["bytes"] for r in requests) <= most_bytes, f"{name}: at most {most_bytes} bytes a request (largest {max(r['bytes'] for r in requests)})")
     code, _, faults = sizes(t, files, "--dupes")
     t.check(code == 0, f"{name}: the {len(files)} dictionaries have no entry twice", faults[:8])
-    if name == "tight":  # there every message that had unused entries has been split
-        code, _, faults = sizes(t, files, "--orphans")
-        t.check(code == 0, f"{name}: the {len(files)} dictionaries have no entry that nothing uses", faults[:8])
+    if name == "tight":  # there every message has been split but the small ones, of which one kind has its references written inline
+        split = [f for f in files if b"by.reference" not in open_bytes(f)]
+        code, _, faults = sizes(t, split, "--orphans")
+        t.check(code == 0, f"{name}: the {len(split)} dictionaries have no entry that nothing uses", faults[:8])
 
 
 def run(t):
