@@ -7,41 +7,39 @@
 #define CONTINUATIONS 0x8080808080808080ull
 
 /* Three to eight bytes at once: the groups of seven bits are pushed together in three steps. */
-static bool varint_word(struct pp_wire *w, uint64_t *ret)
+static const uint8_t *varint_word(const uint8_t *p, uint64_t *ret)
 {
     uint64_t x, ends;
 
-    memcpy(&x, w->p, sizeof(x));
+    memcpy(&x, p, sizeof(x));
     ends = ~x & CONTINUATIONS;
     if (!ends)
-        return false;
-    w->p += (unsigned)__builtin_ctzll(ends) / 8 + 1;
+        return NULL;
     x &= (ends ^ (ends - 1)) & ~CONTINUATIONS;
     x = (x & 0x007F007F007F007Full) | (x & 0x7F007F007F007F00ull) >> 1;
     x = (x & 0x00003FFF00003FFFull) | (x & 0x3FFF00003FFF0000ull) >> 2;
     *ret = (x & 0x000000000FFFFFFFull) | (x & 0x0FFFFFFF00000000ull) >> 4;
-    return true;
+    return p + (unsigned)__builtin_ctzll(ends) / 8 + 1;
 }
 
-bool pp_wire_varint_slow(struct pp_wire *w, uint64_t *ret)
+const uint8_t *pp_wire_varint_slow(const uint8_t *p, const uint8_t *end, uint64_t *ret)
 {
     uint64_t value = 0;
-    const uint8_t *p = w->p;
+    const uint8_t *quick = end - p >= 8 ? varint_word(p, ret) : NULL;
 
-    if (w->end - p >= 8 && varint_word(w, ret))
-        return true;
-    for (unsigned shift = 0; shift < 70 && p < w->end; shift += 7) {
+    if (quick)
+        return quick;
+    for (unsigned shift = 0; shift < 70 && p < end; shift += 7) {
         uint8_t byte = *p++;
         if (shift == 63 && byte > 1)
-            return false;
+            return NULL;
         value |= (uint64_t)(byte & 0x7F) << shift;
         if (byte < 0x80) {
-            w->p = p;
             *ret = value;
-            return true;
+            return p;
         }
     }
-    return false;
+    return NULL;
 }
 
 static bool skip_bytes(struct pp_wire *w, uint64_t n)
@@ -93,9 +91,11 @@ static bool skip_group(struct pp_wire *w, uint32_t tag)
     return true;
 }
 
-bool pp_wire_skip(struct pp_wire *w, uint32_t tag)
+const uint8_t *pp_wire_skip_slow(const uint8_t *p, const uint8_t *end, uint32_t tag)
 {
-    return PP_WIRE_TYPE(tag) == PP_WIRE_GROUP ? skip_group(w, tag) : skip_scalar(w, tag);
+    struct pp_wire w = {p, end};
+
+    return (PP_WIRE_TYPE(tag) == PP_WIRE_GROUP ? skip_group(&w, tag) : skip_scalar(&w, tag)) ? w.p : NULL;
 }
 
 size_t pp_wire_packed_count(struct pp_wire packed)

@@ -36,21 +36,32 @@ static inline bool pp_wire_more(const struct pp_wire *w)
     return w->p < w->end;
 }
 
-/* From the second byte on; false at the end of the message or past 64 bits. */
-bool pp_wire_varint_slow(struct pp_wire *w, uint64_t *ret);
+/* The slow paths take and give back the position by value, so that a caller's cursor can stay in registers. NULL at the end of the message
+ * or past 64 bits. */
+const uint8_t *pp_wire_varint_slow(const uint8_t *p, const uint8_t *end, uint64_t *ret);
+const uint8_t *pp_wire_skip_slow(const uint8_t *p, const uint8_t *end, uint32_t tag);
 
 static inline bool pp_wire_varint(struct pp_wire *w, uint64_t *ret)
 {
-    if (__builtin_expect(w->p < w->end && *w->p < 0x80, 1)) {
-        *ret = *w->p++;
+    const uint8_t *p = w->p;
+    uint64_t slow;
+
+    if (__builtin_expect(p < w->end && *p < 0x80, 1)) {
+        *ret = *p;
+        w->p = p + 1;
         return true;
     }
-    if (w->end - w->p >= 2 && w->p[1] < 0x80) {
-        *ret = (uint64_t)(w->p[0] & 0x7F) | (uint64_t)w->p[1] << 7;
-        w->p += 2;
+    if (w->end - p >= 2 && p[1] < 0x80) {
+        *ret = (uint64_t)(p[0] & 0x7F) | (uint64_t)p[1] << 7;
+        w->p = p + 2;
         return true;
     }
-    return pp_wire_varint_slow(w, ret);
+    p = pp_wire_varint_slow(p, w->end, &slow);
+    if (!p)
+        return false;
+    w->p = p;
+    *ret = slow;
+    return true;
 }
 
 /* A tag with a field number of at least 1 and at most 2^29 - 1. */
@@ -96,7 +107,15 @@ static inline bool pp_wire_sub(struct pp_wire *w, struct pp_wire *ret)
 }
 
 /* Passes over a field whose tag has just been read. */
-bool pp_wire_skip(struct pp_wire *w, uint32_t tag);
+static inline bool pp_wire_skip(struct pp_wire *w, uint32_t tag)
+{
+    const uint8_t *p = pp_wire_skip_slow(w->p, w->end, tag);
+
+    if (!p)
+        return false;
+    w->p = p;
+    return true;
+}
 
 /* Passes quickly over the front of a packed array while all its values are at most two bytes and surely below `limit`, adding their number
  * to *count; the rest, always some bytes of it, is left to the caller. False when some value may not be: then *packed and *count are not

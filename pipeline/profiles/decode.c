@@ -1,6 +1,6 @@
 #include "profiles/decode.h"
 
-bool pp_decode_unknown(struct pp_decode *d, struct pp_wire *w, const uint8_t *from, uint32_t tag,
+bool pp_decode_unknown_at(struct pp_decode *d, struct pp_wire *w, const uint8_t *from, uint32_t tag,
                        enum pp_unknown_kind kind, uint32_t entry)
 {
     return pp_wire_skip(w, tag) &&
@@ -16,7 +16,7 @@ void pp_decode_span(struct pp_decode *d, struct pp_str *span, const uint8_t *fro
     span->n = (size_t)((const char *)to - span->p);
 }
 
-void pp_decode_attrs(struct pp_decode *d, struct pp_wire *w, uint32_t tag, struct pp_range *range)
+void pp_decode_attrs_at(struct pp_decode *d, struct pp_wire *w, uint32_t tag, struct pp_range *range)
 {
     int32_t *to = d->t->attr_indices.v + d->t->attr_indices.n, *const from = to;
     struct pp_wire packed;

@@ -12,14 +12,31 @@ struct pp_decode {
     unsigned broken; /* tables whose entries do not stand in one piece */
 };
 
-/* Keeps the field with this tag, which starts at `from`; passes over it. */
-bool pp_decode_unknown(struct pp_decode *d, struct pp_wire *w, const uint8_t *from, uint32_t tag,
-                       enum pp_unknown_kind kind, uint32_t entry);
+/* Keeps the field with this tag, which starts at `from`; passes over it. (Cursors are copied around the call, so that the caller's can
+ * stay in registers; so below.) */
+bool pp_decode_unknown_at(struct pp_decode *d, struct pp_wire *w, const uint8_t *from, uint32_t tag,
+                          enum pp_unknown_kind kind, uint32_t entry);
+static inline bool pp_decode_unknown(struct pp_decode *d, struct pp_wire *w, const uint8_t *from, uint32_t tag,
+                                     enum pp_unknown_kind kind, uint32_t entry)
+{
+    struct pp_wire at = *w;
+    bool ok = pp_decode_unknown_at(d, &at, from, tag, kind, entry);
+
+    w->p = at.p;
+    return ok;
+}
 /* Grows a span over the field that ended at `to`; marks `set` broken when there was a gap. */
 void pp_decode_span(struct pp_decode *d, struct pp_str *span, const uint8_t *from, const uint8_t *to, unsigned set);
 
 /* Appends packed or single attribute indices. */
-void pp_decode_attrs(struct pp_decode *d, struct pp_wire *w, uint32_t tag, struct pp_range *range);
+void pp_decode_attrs_at(struct pp_decode *d, struct pp_wire *w, uint32_t tag, struct pp_range *range);
+static inline void pp_decode_attrs(struct pp_decode *d, struct pp_wire *w, uint32_t tag, struct pp_range *range)
+{
+    struct pp_wire at = *w;
+
+    pp_decode_attrs_at(d, &at, tag, range);
+    w->p = at.p;
+}
 
 static inline int32_t pp_decode_int32(struct pp_wire *w)
 {

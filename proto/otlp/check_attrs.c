@@ -6,7 +6,7 @@
 #define QUADRATIC_MAX 24u /* up to here comparing all pairs is cheaper than sorting */
 #define KEY_SHOWN_MAX 64u /* bytes of a key in a message */
 
-bool check_attrs_one(struct check *c, struct pp_wire *w)
+bool check_attrs_one_at(struct check *c, struct pp_wire *w)
 {
     uint64_t value;
 
@@ -16,7 +16,7 @@ bool check_attrs_one(struct check *c, struct pp_wire *w)
     return pp_vec_push(&c->attrs, (int32_t)value) || check_nomem(c);
 }
 
-bool check_attrs_packed(struct check *c, struct pp_wire *w)
+bool check_attrs_packed_at(struct check *c, struct pp_wire *w)
 {
     struct pp_wire packed;
 

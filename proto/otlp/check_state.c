@@ -41,14 +41,14 @@ bool check_nomem(struct check *c)
     return pp_error_nomem(&c->why);
 }
 
-bool check_other(struct check *c, struct pp_wire *w, uint32_t tag, uint32_t field_last)
+bool check_other_at(struct check *c, struct pp_wire *w, uint32_t tag, uint32_t field_last)
 {
     if (PP_WIRE_FIELD(tag) <= field_last)
         return check_fail(c, NULL, "field %" PRIu32 " has wire type %" PRIu32, PP_WIRE_FIELD(tag), PP_WIRE_TYPE(tag));
     return pp_wire_skip(w, tag) || check_malformed(c);
 }
 
-bool check_utf8(struct check *c, struct pp_wire *w, const char *field)
+bool check_utf8_at(struct check *c, struct pp_wire *w, const char *field)
 {
     struct pp_str s;
 
@@ -81,7 +81,7 @@ static bool packed_rest(struct check *c, struct pp_wire packed, enum check_table
     return true;
 }
 
-bool check_packed_indices(struct check *c, struct pp_wire *w, enum check_table table, uint32_t entries, const char *field, uint32_t *count)
+bool check_packed_indices_at(struct check *c, struct pp_wire *w, enum check_table table, uint32_t entries, const char *field, uint32_t *count)
 {
     struct pp_wire packed, rest;
     uint32_t n = 0;

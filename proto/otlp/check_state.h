@@ -46,18 +46,33 @@ struct check {
 };
 
 /* All return false. */
-bool check_fail(struct check *c, const char *field, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-bool check_fail_index(struct check *c, const char *field, uint64_t value, uint32_t limit);
-bool check_malformed(struct check *c);
-bool check_nomem(struct check *c);
-bool check_step(struct check *c, const char *field, uint32_t index);
+bool check_fail(struct check *c, const char *field, const char *fmt, ...) __attribute__((format(printf, 3, 4), cold));
+bool check_fail_index(struct check *c, const char *field, uint64_t value, uint32_t limit) __attribute__((cold));
+bool check_malformed(struct check *c) __attribute__((cold));
+bool check_nomem(struct check *c) __attribute__((cold));
+bool check_step(struct check *c, const char *field, uint32_t index) __attribute__((cold));
 
 /* A field that no case took: unknown ones are passed over, known ones have the wrong wire type. */
-bool check_other(struct check *c, struct pp_wire *w, uint32_t tag, uint32_t field_last);
+bool check_other_at(struct check *c, struct pp_wire *w, uint32_t tag, uint32_t field_last);
+
+/* These wrappers keep the address of the caller's cursor out of calls, so that it can stay in registers. */
+#define CHECK_KEEP_CURSOR(w, call)                                                                 \
+    struct pp_wire at = *(w);                                                                      \
+    bool ok = call;                                                                                \
+    (w)->p = at.p;                                                                                 \
+    return ok
+
+static inline bool check_other(struct check *c, struct pp_wire *w, uint32_t tag, uint32_t field_last)
+{
+    CHECK_KEEP_CURSOR(w, check_other_at(c, &at, tag, field_last));
+}
 
 static inline bool check_varint(struct check *c, struct pp_wire *w, uint64_t *ret)
 {
-    return pp_wire_varint(w, ret) || check_malformed(c);
+    if (pp_wire_varint(w, ret))
+        return true;
+    check_malformed(c);
+    return false;
 }
 
 static inline bool check_skip_varint(struct check *c, struct pp_wire *w)
@@ -83,17 +98,33 @@ static inline bool check_index(struct check *c, struct pp_wire *w, enum check_ta
     return check_varint(c, w, &value) && check_index_value(c, value, table, field);
 }
 
-bool check_utf8(struct check *c, struct pp_wire *w, const char *field);
+bool check_utf8_at(struct check *c, struct pp_wire *w, const char *field);
+static inline bool check_utf8(struct check *c, struct pp_wire *w, const char *field)
+{
+    CHECK_KEEP_CURSOR(w, check_utf8_at(c, &at, field));
+}
 /* Packed indices; adds their number to *count. `entries` of the table have been seen so far: lower indices are good at once. */
-bool check_packed_indices(struct check *c, struct pp_wire *w, enum check_table table, uint32_t entries, const char *field, uint32_t *count);
+bool check_packed_indices_at(struct check *c, struct pp_wire *w, enum check_table table, uint32_t entries, const char *field, uint32_t *count);
+static inline bool check_packed_indices(struct check *c, struct pp_wire *w, enum check_table table, uint32_t entries, const char *field, uint32_t *count)
+{
+    CHECK_KEEP_CURSOR(w, check_packed_indices_at(c, &at, table, entries, field, count));
+}
 
 /* attribute_indices of one object: begin, then each field as it comes, then the end, where keys must be unique. */
 static inline void check_attrs_begin(struct check *c)
 {
     c->attrs.n = 0;
 }
-bool check_attrs_packed(struct check *c, struct pp_wire *w);
-bool check_attrs_one(struct check *c, struct pp_wire *w);
+bool check_attrs_packed_at(struct check *c, struct pp_wire *w);
+bool check_attrs_one_at(struct check *c, struct pp_wire *w);
+static inline bool check_attrs_packed(struct check *c, struct pp_wire *w)
+{
+    CHECK_KEEP_CURSOR(w, check_attrs_packed_at(c, &at));
+}
+static inline bool check_attrs_one(struct check *c, struct pp_wire *w)
+{
+    CHECK_KEEP_CURSOR(w, check_attrs_one_at(c, &at));
+}
 bool check_attrs_many(struct check *c);
 static inline bool check_attrs_end(struct check *c)
 {
