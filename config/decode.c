@@ -6,6 +6,10 @@
 #include "config/decode_value.h"
 #include "config/row_iter.h"
 
+/* Of one block with rows. No group has nearly as many; the keys are compared with all rows and with
+ * each other. */
+#define KEYS_MAX 1000u
+
 static bool decode_row(struct pp_decoder *d, const struct pp_row *row, const struct pp_node *node,
                        const struct pp_path *path, void *outer);
 
@@ -35,7 +39,7 @@ static void validate(const struct pp_group *group, const void *value, struct pp_
 static void report_unknown(struct pp_decoder *d, const struct pp_group *group,
                            const struct pp_node *key, const struct pp_path *path)
 {
-    const char *nearest = pp_rows_nearest(group, key->text);
+    const char *nearest = pp_diags_full(d->diags) ? NULL : pp_rows_nearest(group, key->text);
 
     if (nearest)
         pp_decode_fail(d, key->mark, path, "unknown key; did you mean \"%s\"?", nearest);
@@ -149,6 +153,8 @@ bool pp_decode_group(struct pp_decoder *d, const struct pp_group *group, const s
         node = NULL;
     if (node && node->kind != PP_NODE_MAP)
         return pp_decode_fail_kind(d, node, path, "a map");
+    if (node && node->n > KEYS_MAX)
+        return pp_decode_fail(d, mark, path, "more than %u keys", KEYS_MAX);
     for (size_t i = 0; node && i < node->n; i++)
         decode_entry(d, group, node, i, path, value);
     decode_absent(d, group, node, path, mark, value);

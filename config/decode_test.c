@@ -1,5 +1,7 @@
 #include "config/decode.h"
 
+#include <time.h>
+
 #include "config/groups/grpc_client.h"
 #include "config/groups/http_server.h"
 #include "config/groups/retry_on_failure.h"
@@ -173,9 +175,14 @@ static void test_problems(void **state)
         {"{name: n, words: [a, 2]}", "t.yaml:1:22: error: x::words::1: expected a string (put it "
                                      "in quotes), got an integer: 2\n"},
         {"{name: n, headers: [a]}",
-         "t.yaml:1:20: error: x::headers: expected a map of strings, got a list\n"},
+         "t.yaml:1:21: error: x::headers::0: expected {name: ..., value: ...}\n"},
         {"{name: n, headers: {a: 1}}", "t.yaml:1:24: error: x::headers::a: expected a string (put "
                                        "it in quotes), got an integer: 1\n"},
+        {"{name: n, headers: x}",
+         "t.yaml:1:20: error: x::headers: expected a map of strings, got a string: x\n"},
+        {"{name: n, headers: [{name: a, value: 1}]}",
+         "t.yaml:1:38: error: x::headers::0: expected a string (put it in quotes), got an integer: "
+         "1\n"},
         {"{name: n, retries: {}}", "t.yaml:1:20: error: x::retries: expected a list, got a map\n"},
         {"name: n\nretries:\n  - {multiplier: x}\n  - {multiplyer: 1}\n",
          "t.yaml:3:18: error: x::retries::0::multiplier: expected a number from 0 to 1e+06, got a "
@@ -228,6 +235,53 @@ static void test_warnings(void **state)
     assert_int_equal(s->delay, 5);
     assert_int_equal(s->words.n, 3);
     assert_string_equal(s->words.v[2], "c");
+    world_close(&w);
+}
+
+/* Headers may be a list of pairs; text with its own lines survives in a secret. */
+static void test_pair_list(void **state)
+{
+    struct world w;
+    const struct sample *s;
+
+    (void)state;
+    world_open(&w);
+    s = decode(&w, &sample_group,
+               "name: n\nheaders:\n  - {name: X-A, value: one}\n  - {value: two, name: X-B}\n");
+    assert_string_equal(world_problems(&w), "");
+    assert_int_equal(s->headers.n, 2);
+    assert_string_equal(s->headers.v[1].key, "X-B");
+    assert_string_equal(s->headers.v[1].value, "two");
+    world_close(&w);
+}
+
+/* Mistakes by the hundred thousand: the list stops, the count goes on, and it takes no time. */
+static void test_hostile(void **state)
+{
+    struct world w;
+    struct pp_buf text;
+    clock_t begin = clock();
+
+    (void)state;
+    world_open(&w);
+    pp_buf_init(&text, PP_YAML_BYTES_MAX);
+    pp_buf_add_c(&text, "name: n\nretries:\n");
+    for (int i = 0; i < 150000; i++)
+        pp_buf_printf(&text, "  - {multiplyer%d: x}\n", i);
+    pp_buf_add_byte(&text, '\0');
+    assert_false(text.failed);
+    assert_null(decode(&w, &sample_group, text.data));
+    assert_int_equal(w.diags.list.n, PP_DIAGS_MAX);
+    assert_int_equal(w.diags.errors, 150000);
+    assert_non_null(strstr(world_problems(&w), "\nand 149000 more\n"));
+    pp_buf_reset(&text);
+    for (int i = 0; i < 200000; i++)
+        pp_buf_printf(&text, "k%d:\n", i);
+    pp_buf_add_byte(&text, '\0');
+    assert_null(decode(&w, &sample_group, text.data));
+    assert_int_equal(w.diags.errors, 150001);
+    assert_true(clock() - begin < 10 * CLOCKS_PER_SEC);
+    pp_buf_done(&text);
     world_close(&w);
 }
 
@@ -302,7 +356,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind), cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_problems),   cmocka_unit_test(test_warnings),
-        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_groups),     cmocka_unit_test(test_pair_list),
+        cmocka_unit_test(test_hostile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -305,6 +305,32 @@ static bool decode_string_list(struct pp_decoder *d, const struct pp_row *row,
     return ok;
 }
 
+/* The Collector's other form of headers: [{name: a, value: b}]. */
+static bool decode_pair_list(struct pp_decoder *d, const struct pp_row *row,
+                             const struct pp_node *node, const struct pp_path *path,
+                             struct pp_string_map *member)
+{
+    struct pp_string_pair *pairs = pp_arena_array(d->arena, node->n, sizeof(*pairs));
+    bool ok = true;
+
+    if (!pairs)
+        return pp_decode_fail_nomem(d);
+    for (size_t i = 0; i < node->n; i++) {
+        struct pp_path inner = {.up = path, .index = i};
+        const struct pp_node *item = node->items[i];
+        const struct pp_node *name = pp_node_get(item, "name"), *value = pp_node_get(item, "value");
+
+        if (!name || !value || item->n != 2)
+            ok = pp_decode_fail(d, item->mark, &inner, "expected {name: ..., value: ...}");
+        else if (!string_of(name, &pairs[i].key))
+            ok = fail_string(d, row, name, &inner);
+        else if (!string_of(value, &pairs[i].value))
+            ok = fail_string(d, row, value, &inner);
+    }
+    *member = (struct pp_string_map){pairs, node->n};
+    return ok;
+}
+
 static bool decode_string_map(struct pp_decoder *d, const struct pp_row *row,
                               const struct pp_node *node, const struct pp_path *path,
                               struct pp_string_map *member)
@@ -312,6 +338,8 @@ static bool decode_string_map(struct pp_decoder *d, const struct pp_row *row,
     struct pp_string_pair *pairs;
     bool ok = true;
 
+    if (node->kind == PP_NODE_LIST)
+        return decode_pair_list(d, row, node, path, member);
     if (node->kind != PP_NODE_MAP)
         return fail_value(d, row, node, path, "a map of strings");
     pairs = pp_arena_array(d->arena, node->n, sizeof(*pairs));

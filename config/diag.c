@@ -21,7 +21,7 @@ void pp_diag_addv(struct pp_diags *diags, enum pp_severity severity, struct pp_m
         diags->errors++;
     else
         diags->warnings++;
-    if (diags->list.n >= PP_DIAGS_MAX)
+    if (pp_diags_full(diags))
         return;
     vsnprintf(text, sizeof(text), fmt, args);
     for (char *p = text; *p; p++) {

@@ -47,6 +47,12 @@ static inline bool pp_diags_failed(const struct pp_diags *diags)
     return diags->errors > 0 || diags->nomem;
 }
 
+/* Whether another problem would only be counted: no need then to look for what it should say. */
+static inline bool pp_diags_full(const struct pp_diags *diags)
+{
+    return diags->list.n >= PP_DIAGS_MAX;
+}
+
 /* By file (in order of first mention), line and column; those of one place stay in order. */
 void pp_diags_sort(struct pp_diags *diags);
 /* "file.yaml:3:5: error: exporters::otlp: what is wrong", one line each, and a last one when not

@@ -96,8 +96,10 @@ static void report_unknown_type(struct pp_doc_reader *r, const struct pp_doc_com
     const char *kind = pp_section_kinds[component->section];
     struct pp_str type = component->parts.type;
     enum pp_section other = section_of_type(r, type);
-    const char *nearest = pp_str_nearest(type, r->types->names(r->types->ctx, component->section));
+    const char *nearest = NULL;
 
+    if (!pp_diags_full(r->diags))
+        nearest = pp_str_nearest(type, r->types->names(r->types->ctx, component->section));
     if (nearest)
         pp_doc_fail(r, component->mark, path,
                     "there is no %s of type \"" PP_STR_FMT "\"; did you mean \"%s\"?", kind,

@@ -35,7 +35,7 @@ static const char *nearest_id(struct pp_doc_reader *r, enum pp_section section, 
 static void report_not_configured(struct pp_doc_reader *r, enum pp_section section,
                                   const struct pp_doc_ref *ref, const struct pp_path *path)
 {
-    const char *nearest = nearest_id(r, section, ref->id);
+    const char *nearest = pp_diags_full(r->diags) ? NULL : nearest_id(r, section, ref->id);
     const char *kind = pp_section_kinds[section];
 
     if (nearest)

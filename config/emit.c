@@ -51,41 +51,52 @@ static size_t bytes_to_escape(struct pp_str rest, unsigned *ret_code)
     return 0;
 }
 
-static void write_quoted(struct pp_emitter *e, struct pp_str text)
+static void write_quoted_char(struct pp_buf *out, unsigned char c)
 {
-    size_t begin, code_bytes = 0;
-    struct pp_buf *out = e->out;
+    if (c == '"' || c == '\\')
+        pp_buf_printf(out, "\\%c", c);
+    else if (c == '\n' || c == '\t' || c == '\r')
+        pp_buf_printf(out, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
+    else if (c < ' ')
+        pp_buf_printf(out, "\\u%04X", c);
+    else
+        pp_buf_add_byte(out, (char)c);
+}
+
+static void write_quoted(struct pp_buf *out, struct pp_str text, bool double_dollars)
+{
+    struct pp_str rest = text;
 
     pp_buf_add_byte(out, '"');
-    for (begin = 0; begin < text.n; begin += code_bytes) {
-        struct pp_str rest = {text.p + begin, text.n - begin};
+    while (rest.n) {
         unsigned code;
-        unsigned char c = (unsigned char)rest.p[0];
+        size_t n = bytes_to_escape(rest, &code);
 
-        code_bytes = bytes_to_escape(rest, &code);
-        if (code_bytes) {
+        if (n) {
             pp_buf_printf(out, "\\u%04X", code);
-            continue;
+        } else {
+            n = 1;
+            if (double_dollars && rest.p[0] == '$')
+                pp_buf_add_byte(out, '$');
+            write_quoted_char(out, (unsigned char)rest.p[0]);
         }
-        code_bytes = 1;
-        if (c == '"' || c == '\\')
-            pp_buf_printf(out, "\\%c", c);
-        else if (c == '\n' || c == '\t' || c == '\r')
-            pp_buf_printf(out, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
-        else if (c < ' ')
-            pp_buf_printf(out, "\\u%04X", c);
-        else
-            pp_buf_add_byte(out, (char)c);
+        rest = (struct pp_str){rest.p + n, rest.n - n};
     }
     pp_buf_add_byte(out, '"');
 }
 
-static void write_string(struct pp_emitter *e, struct pp_str text)
+static void write_string(struct pp_emitter *e, struct pp_str text, bool double_dollars)
 {
     if (e->format == PP_EMIT_YAML && plain_is_safe(text))
         pp_buf_add_str(e->out, text);
     else
-        write_quoted(e, text);
+        write_quoted(e->out, text, double_dollars);
+}
+
+/* Whether expansion would change the text. */
+static bool would_expand(struct pp_str text)
+{
+    return text.n && (memmem(text.p, text.n, "${", 2) || memmem(text.p, text.n, "$$", 2));
 }
 
 /* Up to where a list's next item or a map's next key begins. */
@@ -171,7 +182,7 @@ void pp_emit_end(struct pp_emitter *e)
 void pp_emit_key(struct pp_emitter *e, struct pp_str key)
 {
     begin_child(e);
-    write_string(e, key);
+    write_string(e, key, false); /* keys are never expanded */
     pp_buf_add_c(e->out, e->format == PP_EMIT_JSON ? ": " : ":");
 }
 
@@ -191,7 +202,7 @@ static void end_scalar(struct pp_emitter *e)
 void pp_emit_string(struct pp_emitter *e, struct pp_str text)
 {
     begin_scalar(e);
-    write_string(e, text);
+    write_string(e, text, e->double_dollars && would_expand(text));
     end_scalar(e);
 }
 

@@ -11,6 +11,8 @@ enum pp_emit_format { PP_EMIT_YAML, PP_EMIT_JSON };
 struct pp_emitter {
     struct pp_buf *out; /* test out->failed at the end */
     enum pp_emit_format format;
+    bool double_dollars; /* strings in which a $ means something get $$ for $, so that reading
+                            expands nothing */
     unsigned depth;
     struct {
         bool is_list, in_list;

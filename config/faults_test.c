@@ -76,7 +76,7 @@ static bool run(const char *uri, struct pp_buf *out)
     struct pp_arena arena = {0};
     struct pp_diags diags = {0};
     const struct pp_node *root = pp_config_load(&arena, &input, &io, &diags);
-    struct pp_print_options print = {PP_EMIT_YAML, true};
+    struct pp_print_options print = {.format = PP_EMIT_YAML, .redact = true};
     bool ok;
 
     if (root)

@@ -193,7 +193,8 @@ void pp_emit_struct(struct pp_emitter *e, const struct pp_group *group, const vo
 bool pp_print_node(const struct pp_node *node, const struct pp_print_options *options,
                    struct pp_buf *out)
 {
-    struct pp_emitter e = {.out = out, .format = options->format};
+    struct pp_emitter e = {
+        .out = out, .format = options->format, .double_dollars = options->as_source};
 
     pp_emit_node(&e, node);
     return !out->failed;
@@ -202,7 +203,8 @@ bool pp_print_node(const struct pp_node *node, const struct pp_print_options *op
 bool pp_print_struct(const struct pp_group *group, const void *value,
                      const struct pp_print_options *options, struct pp_buf *out)
 {
-    struct pp_emitter e = {.out = out, .format = options->format};
+    struct pp_emitter e = {
+        .out = out, .format = options->format, .double_dollars = options->as_source};
 
     pp_emit_struct(&e, group, value, options->redact);
     return !out->failed;

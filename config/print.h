@@ -12,6 +12,7 @@
 struct pp_print_options {
     enum pp_emit_format format;
     bool redact; /* PP_FIELD_SECRET rows show PP_REDACTED; a tree alone does not know its secrets */
+    bool as_source; /* to be read again as a configuration: a $ that would expand is doubled */
 };
 
 /* Each appends to `out` and returns whether it all fitted. */

@@ -58,7 +58,8 @@ static void emit_pipelines(struct pp_emitter *e, const struct pp_document *doc)
 bool pp_print_document(const struct pp_document *doc, const struct pp_print_options *options,
                        struct pp_buf *out)
 {
-    struct pp_emitter e = {.out = out, .format = options->format};
+    struct pp_emitter e = {
+        .out = out, .format = options->format, .double_dollars = options->as_source};
 
     pp_emit_begin_map(&e);
     for (int section = 0; section < PP_SECTIONS; section++)

@@ -122,7 +122,7 @@ static const void *decode(struct world *w, const char *text)
 static const char *print(struct world *w, const void *value, enum pp_emit_format format,
                          bool redact)
 {
-    struct pp_print_options options = {format, redact};
+    struct pp_print_options options = {.format = format, .redact = redact};
     struct pp_buf out;
     const char *text;
 
@@ -183,6 +183,24 @@ static void test_canonical(void **state)
         assert_int_equal(strcmp(a, b) == 0, cases[i].same);
         world_close(&w);
     }
+}
+
+/* What would expand when it is read again is doubled, in values only. */
+static void test_dollars(void **state)
+{
+    const struct pp_print_options options = {.format = PP_EMIT_YAML, .as_source = true};
+    struct pp_buf out;
+    struct world w;
+
+    (void)state;
+    world_open(&w);
+    pp_buf_init(&out, 1000);
+    assert_true(
+        pp_print_node(world_read(&w, "['${A}', '$$', 'a$b', {'${k}': 'x$${A}'}]"), &options, &out));
+    pp_buf_add_byte(&out, '\0');
+    assert_string_equal(out.data, "- \"$${A}\"\n- \"$$$$\"\n- \"a$b\"\n- \"${k}\": \"x$$$${A}\"\n");
+    pp_buf_done(&out);
+    world_close(&w);
 }
 
 static void test_doubles(void **state)
@@ -296,8 +314,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_struct),  cmocka_unit_test(test_canonical),
-        cmocka_unit_test(test_doubles), cmocka_unit_test(test_table),
-        cmocka_unit_test(test_schema),
+        cmocka_unit_test(test_doubles), cmocka_unit_test(test_dollars),
+        cmocka_unit_test(test_table),   cmocka_unit_test(test_schema),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,7 +79,7 @@ static const char *get_env(void *ctx, const char *name)
 }
 
 static const struct pp_document *read_text(struct pp_arena *arena, struct pp_diags *diags,
-                                           struct pp_str text, bool expand)
+                                           struct pp_str text)
 {
     static const struct pp_doc_types types = {NULL, find, names};
     static const struct pp_config_io io = {.get_env = get_env};
@@ -89,14 +89,14 @@ static const struct pp_document *read_text(struct pp_arena *arena, struct pp_dia
 
     if (root && root->kind == PP_NODE_MAP)
         root = pp_node_unflatten(arena, root, diags);
-    if (root && expand)
+    if (root)
         root = pp_node_expand(arena, root, &io, diags);
     return root ? pp_document_read(arena, root, &types, &options, diags) : NULL;
 }
 
 static void check_round_trip(const struct pp_document *doc, enum pp_emit_format format)
 {
-    const struct pp_print_options options = {format, false};
+    const struct pp_print_options options = {.format = format, .as_source = true};
     struct pp_arena arena = {.bytes_limit = ARENA_BYTES_MAX};
     struct pp_diags diags = {0};
     const struct pp_document *again;
@@ -105,7 +105,7 @@ static void check_round_trip(const struct pp_document *doc, enum pp_emit_format 
     pp_buf_init(&first, TEXT_BYTES_MAX);
     pp_buf_init(&second, TEXT_BYTES_MAX);
     if (pp_print_document(doc, &options, &first)) {
-        again = read_text(&arena, &diags, pp_buf_str(&first), false);
+        again = read_text(&arena, &diags, pp_buf_str(&first));
         assert(again);
         assert(pp_print_document(again, &options, &second));
         assert(pp_str_eq(pp_buf_str(&first), pp_buf_str(&second)));
@@ -123,7 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct pp_arena arena = {.bytes_limit = ARENA_BYTES_MAX};
     struct pp_diags diags = {0};
     const struct pp_document *doc =
-        read_text(&arena, &diags, (struct pp_str){(const char *)data, size}, true);
+        read_text(&arena, &diags, (struct pp_str){(const char *)data, size});
     struct pp_buf problems;
 
     assert(doc || pp_diags_failed(&diags));
