@@ -18,7 +18,8 @@ add_compile_definitions(_GNU_SOURCE PP_VERSION="${PROJECT_VERSION}")
 
 if(PP_SANITIZE)
     # Instrumented code makes gcc see uninitialised variables where there are none (its manual says so).
-    add_compile_options(-fsanitize=${PP_SANITIZE} -fno-sanitize-recover=all -Wno-maybe-uninitialized)
+    add_compile_options(-fsanitize=${PP_SANITIZE} -fno-sanitize-recover=all
+                        $<$<C_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
     add_link_options(-fsanitize=${PP_SANITIZE})
 elseif(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
     add_compile_options(-fstack-protector-strong -fstack-clash-protection -fcf-protection)
