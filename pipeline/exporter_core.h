@@ -22,7 +22,7 @@ struct pp_exporter_worker {
 /* What a shutdown could not deliver. */
 struct pp_exporter_losses {
     uint64_t batches, samples;
-    char reason[PP_EXPORTER_REASON_MAX]; /* of the last one */
+    char reason[PP_EXPORTER_REASON_MAX]; /* of the first one */
 };
 
 struct pp_exporter_core {

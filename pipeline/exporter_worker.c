@@ -35,7 +35,9 @@ void pp_exporter_drop(struct pp_exporter_core *core, uint64_t samples, bool was_
     if (core->stopping && result->outcome == PP_RETRY) {
         core->losses.batches++;
         core->losses.samples += samples;
-        snprintf(core->losses.reason, sizeof(core->losses.reason), "%s", result->message);
+        /* The first reason says most: later ones are about the deadline. */
+        if (!core->losses.reason[0])
+            snprintf(core->losses.reason, sizeof(core->losses.reason), "%s", result->message);
     } else {
         log = pp_log_sampler_pass(&core->drop_log, pp_clock_mono_ms(), &left_out);
     }

@@ -7,6 +7,7 @@
 #include "cli/daemon.h"
 #include "cli/docs.h"
 #include "cli/load.h"
+#include "cli/print_config.h"
 
 struct command {
     const char *name;
@@ -39,6 +40,12 @@ static int run_docs(const struct pp_options *options, const struct pp_factories 
     return pp_docs_print(factories, options->args[0], options->args[1]);
 }
 
+static int run_schema(const struct pp_options *options, const struct pp_factories *factories)
+{
+    (void)options;
+    return pp_print_schema(factories);
+}
+
 static int run_help(const struct pp_options *options, const struct pp_factories *factories)
 {
     (void)options;
@@ -59,6 +66,9 @@ static const struct command commands[] = {
     {"", pp_daemon_run},
     {"validate", run_validate},
     {"components", run_components},
+    {"print-config", pp_print_config},
+    {"print-initial-config", pp_print_config},
+    {"schema", run_schema},
     {"featuregate", run_featuregate},
     {"docs", run_docs},
     {"help", run_help},

@@ -41,7 +41,7 @@ static void report_log(const struct pp_diags *diags)
         pp_log(PP_LOG_ERROR, NULL, "out of memory while reading the configuration");
 }
 
-static void report_print(const struct pp_diags *diags)
+void pp_report_print(const struct pp_diags *diags)
 {
     struct pp_buf out;
 
@@ -64,7 +64,7 @@ struct pp_plan *pp_load_plan(const struct pp_options *options, const struct pp_f
     if (pp_load_tree(options, &loaded))
         plan = pp_plan_new(&loaded.arena, loaded.root, &plan_options, &loaded.diags);
     pp_diags_sort(&loaded.diags);
-    (log ? report_log : report_print)(&loaded.diags);
+    (log ? report_log : pp_report_print)(&loaded.diags);
     pp_loaded_done(&loaded);
     return plan;
 }

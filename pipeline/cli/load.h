@@ -15,6 +15,9 @@ struct pp_loaded {
 bool pp_load_tree(const struct pp_options *options, struct pp_loaded *ret);
 void pp_loaded_done(struct pp_loaded *loaded);
 
+/* On standard error. */
+void pp_report_print(const struct pp_diags *diags);
+
 /* NULL when the configuration is wrong. Every problem is printed on standard error, or logged with `log`. */
 struct pp_plan *pp_load_plan(const struct pp_options *options, const struct pp_factories *factories, bool log);
 
