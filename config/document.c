@@ -48,7 +48,6 @@ const struct pp_document *pp_document_read(struct pp_arena *arena, const struct 
 {
     struct pp_doc_reader r = {.arena = arena, .diags = diags, .types = types, .options = options};
     struct pp_path top = {.name = ""};
-    size_t errors = diags->errors;
 
     r.rows = pp_decode_partial(arena, &pp_doc_rows_group, root, &top, root->mark, diags);
     r.doc = pp_arena_alloc(arena, sizeof(*r.doc));
@@ -62,5 +61,5 @@ const struct pp_document *pp_document_read(struct pp_arena *arena, const struct 
     pp_doc_read_pipelines(&r);
     pp_doc_mark_used(&r);
     pp_doc_decode_components(&r);
-    return diags->errors == errors && !diags->nomem ? r.doc : NULL;
+    return pp_diags_failed(diags) ? NULL : r.doc;
 }

@@ -110,8 +110,8 @@ extern const char *const pp_section_names[];         /* "receivers", ...; NULL-t
 extern const char *const pp_section_kinds[];         /* "receiver", ... */
 extern const char *const pp_pipeline_signal_names[]; /* "traces", ...; NULL-terminated */
 
-/* Everything points into `arena`, where `root` lives too. All problems go to `diags`; NULL when
- * there was an error among them. */
+/* Everything points into `arena`, where `root` lives too. All problems go to `diags`; NULL when it holds
+ * an error, also one from before (from loading). */
 const struct pp_document *pp_document_read(struct pp_arena *arena, const struct pp_node *root,
                                            const struct pp_doc_types *types,
                                            const struct pp_document_options *options,
