@@ -164,7 +164,7 @@ static bool open_output(struct file_exporter *x, struct pp_error *err)
         return false;
     if (pp_file_is_snapshot(config)) {
         pp_file_snapshot_init(&x->snapshot, config, x->base.component.id);
-        if (pp_file_snapshot_write(&x->snapshot, err))
+        if (pp_file_snapshot_begin(&x->snapshot, err))
             return true;
         pp_file_snapshot_done(&x->snapshot);
         return false;

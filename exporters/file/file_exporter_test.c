@@ -305,6 +305,16 @@ static void test_snapshot_replace(void **state)
     assert_false(pp_file_snapshot_write(&s, &err));
     assert_string_equal(err.message, "cannot write a file beside /nonexistent/page.html: No such file or directory");
     pp_file_snapshot_done(&s);
+    w->config.format = PP_FILE_PPROF;
+    pp_file_snapshot_init(&s, &w->config, "file/x");
+    assert_false(pp_file_snapshot_begin(&s, &err));
+    w->config.path = w->dir;
+    assert_false(pp_file_snapshot_begin(&s, &err));
+    w->config.path = w->path;
+    assert_int_equal(unlink(w->path), 0);
+    assert_true(pp_file_snapshot_begin(&s, &err));
+    assert_int_equal(count_files(w->dir, "data"), 0);
+    pp_file_snapshot_done(&s);
 }
 
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, world_open, world_close)

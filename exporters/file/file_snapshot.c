@@ -107,18 +107,30 @@ static bool write_all(int fd, struct pp_str data)
     return true;
 }
 
+/* A new file beside `path`: its descriptor, and its name in `temporary`. */
+static int open_beside(const char *path, char temporary[PP_FILE_PATH_BYTES_MAX], struct pp_error *err)
+{
+    int n = snprintf(temporary, PP_FILE_PATH_BYTES_MAX, "%s.XXXXXX", path), fd;
+
+    if (n < 0 || n >= (int)PP_FILE_PATH_BYTES_MAX) {
+        pp_error_set(err, PP_ERR_IO, "%.64s...: the path is too long", path);
+        return -1;
+    }
+    fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0)
+        pp_error_set(err, PP_ERR_IO, "cannot write a file beside %s: %s", path, strerror(errno));
+    return fd;
+}
+
 /* A new file beside the old one, then one rename. */
 static bool replace(const char *path, struct pp_str document, struct pp_error *err)
 {
     char temporary[PP_FILE_PATH_BYTES_MAX];
-    int n = snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path), fd;
+    int fd = open_beside(path, temporary, err);
     bool ok;
 
-    if (n < 0 || (size_t)n >= sizeof(temporary))
-        return pp_error_set(err, PP_ERR_IO, "%.64s...: the path is too long", path);
-    fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
-        return pp_error_set(err, PP_ERR_IO, "cannot write a file beside %s: %s", path, strerror(errno));
+        return false;
     ok = fchmod(fd, DOCUMENT_MODE) == 0 && write_all(fd, document);
     if (!ok)
         pp_error_set(err, PP_ERR_IO, "cannot write a file beside %s: %s", path, strerror(errno));
@@ -129,6 +141,24 @@ static bool replace(const char *path, struct pp_str document, struct pp_error *e
         pp_error_set(err, PP_ERR_IO, "cannot put a new file in the place of %s: %s", path, strerror(errno));
     unlink(temporary);
     return false;
+}
+
+bool pp_file_snapshot_begin(struct pp_file_snapshot *s, struct pp_error *err)
+{
+    char temporary[PP_FILE_PATH_BYTES_MAX];
+    struct stat st;
+    int fd;
+
+    if (s->config->format != PP_FILE_PPROF)
+        return pp_file_snapshot_write(s, err);
+    if (stat(s->config->path, &st) == 0 && S_ISDIR(st.st_mode))
+        return pp_error_set(err, PP_ERR_IO, "cannot write %s: it is a folder", s->config->path);
+    fd = open_beside(s->config->path, temporary, err);
+    if (fd < 0)
+        return false;
+    close(fd);
+    unlink(temporary);
+    return true;
 }
 
 bool pp_file_snapshot_write(struct pp_file_snapshot *s, struct pp_error *err)

@@ -21,6 +21,10 @@ void pp_file_snapshot_done(struct pp_file_snapshot *snapshot);
 
 bool pp_file_snapshot_add(struct pp_file_snapshot *snapshot, struct pp_batch *batch, struct pp_error *err);
 
+/* For the start: finds out whether `path` can be written. A page or folded file without samples is written; of a pprof, which no tool reads without samples, the
+ * last one stays until there is a new one. */
+bool pp_file_snapshot_begin(struct pp_file_snapshot *snapshot, struct pp_error *err);
+
 /* Writes the document beside `path` and renames it. On failure the last one stays as it was. */
 bool pp_file_snapshot_write(struct pp_file_snapshot *snapshot, struct pp_error *err);
 
