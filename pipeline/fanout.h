@@ -4,6 +4,7 @@
 #define PP_PIPELINE_FANOUT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "pipeline/component.h"
 #include "pipeline/telemetry.h"
@@ -23,6 +24,7 @@ struct pp_downstream {
     struct pp_targets *targets;
     struct pp_counter *outgoing; /* items, of a processor; else NULL */
     _Atomic(struct pp_transport_counters *) transports; /* of a receiver; only ever grows */
+    atomic_size_t awaited; /* answers that a receiver still waits for */
 };
 
 /* Empty: what is emitted gets the answer "retry". */

@@ -111,12 +111,17 @@ void pp_instance_shutdown(struct pp_instance *instance, uint64_t deadline_mono_m
     pp_instance_report(instance, PP_COMPONENT_STOPPED, "");
 }
 
-void pp_instance_free(struct pp_instance *instance)
+static struct pp_instance *kept;
+
+static bool is_awaiting(struct pp_instance *instance)
+{
+    return atomic_load_explicit(&instance->downstream.awaited, memory_order_acquire) > 0;
+}
+
+static void free_now(struct pp_instance *instance)
 {
     struct pp_config_owner *owner;
 
-    if (!instance)
-        return;
     if (instance->created)
         instance->factory->destroy(instance->component);
     pp_downstream_done(&instance->downstream);
@@ -128,6 +133,35 @@ void pp_instance_free(struct pp_instance *instance)
     pp_free(instance);
     if (owner && --owner->refs == 0)
         owner->free(owner);
+}
+
+static void free_answered(void)
+{
+    struct pp_instance **at = &kept;
+
+    while (*at) {
+        struct pp_instance *instance = *at;
+
+        if (is_awaiting(instance)) {
+            at = &instance->next_kept;
+            continue;
+        }
+        *at = instance->next_kept;
+        free_now(instance);
+    }
+}
+
+void pp_instance_free(struct pp_instance *instance)
+{
+    free_answered();
+    if (!instance)
+        return;
+    if (is_awaiting(instance)) {
+        instance->next_kept = kept;
+        kept = instance;
+    } else {
+        free_now(instance);
+    }
 }
 
 void pp_instance_report(struct pp_instance *instance, enum pp_component_status status, const char *message)

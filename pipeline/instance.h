@@ -25,6 +25,7 @@ struct pp_instance {
     enum pp_component_status status;
     char message[PP_STATUS_MESSAGE_MAX];
     uint64_t since_unix_ns;
+    struct pp_instance *next_kept; /* freed later; main thread only */
 };
 
 /* What an instance is made from. `config` is the decoded struct, NULL for a component without keys. */
@@ -40,7 +41,8 @@ bool pp_instance_new(struct pp_service *service, const struct pp_instance_spec *
 /* Reports its status as it goes. */
 bool pp_instance_start(struct pp_instance *instance, struct pp_error *err);
 void pp_instance_shutdown(struct pp_instance *instance, uint64_t deadline_mono_ms);
-/* Shut down before, if it was started. Accepts NULL. */
+/* Shut down before, if it was started. Accepts NULL. A receiver whose deadline passed while something downstream, not shut down with it (a
+ * reload), still owes it an answer is kept until a later call finds it answered. */
 void pp_instance_free(struct pp_instance *instance);
 
 /* Counter of what a processor takes in; NULL for others. */

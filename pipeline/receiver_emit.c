@@ -46,6 +46,7 @@ struct counted {
     struct pp_done done;
     struct pp_done *outer;
     struct pp_transport_counters *counters;
+    struct pp_downstream *downstream;
     uint64_t samples;
 };
 
@@ -53,10 +54,13 @@ static void counted_done(struct pp_done *done, const struct pp_result *result)
 {
     struct counted *counted = pp_container_of(done, struct counted, done);
     struct pp_transport_counters *counters = counted->counters;
+    struct pp_downstream *downstream = counted->downstream;
 
     pp_counter_add(result->outcome == PP_ACCEPTED ? counters->accepted : counters->refused, counted->samples);
     pp_done_call(counted->outer, result);
     pp_free(counted);
+    /* Last: the receiver may be freed from here on. */
+    atomic_fetch_sub_explicit(&downstream->awaited, 1, memory_order_release);
 }
 
 void pp_receiver_emit(struct pp_component *self, const char *transport, struct pp_batch *batch, struct pp_done *done)
@@ -71,7 +75,8 @@ void pp_receiver_emit(struct pp_component *self, const char *transport, struct p
         pp_done_call(done, &PP_RESULT_RETRY("out of memory"));
         return;
     }
-    *counted = (struct counted){{counted_done}, done, counters, pp_batch_samples(batch)};
+    *counted = (struct counted){{counted_done}, done, counters, self->downstream, pp_batch_samples(batch)};
+    atomic_fetch_add_explicit(&self->downstream->awaited, 1, memory_order_relaxed);
     pp_emit(self, batch, &counted->done);
 }
 
