@@ -42,7 +42,8 @@ static int print_unchecked(const struct pp_options *options)
 
 int pp_print_config(const struct pp_options *options, const struct pp_factories *factories)
 {
-    const struct pp_print_options print = {options->json ? PP_EMIT_JSON : PP_EMIT_YAML, !options->unredacted};
+    const struct pp_print_options print = {
+        .format = options->json ? PP_EMIT_JSON : PP_EMIT_YAML, .redact = !options->unredacted, .as_source = true};
     struct pp_plan *plan;
     struct pp_buf out;
     int code;
