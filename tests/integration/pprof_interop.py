@@ -51,8 +51,11 @@ def config(rows):
     return "\n".join(lines) + "\n"
 
 
+EMPTY_BYTES = 100  # a document without samples is smaller than this
+
+
 def complete(path):
-    return os.path.exists(path) and os.path.getsize(path) > 0
+    return os.path.exists(path) and os.path.getsize(path) > EMPTY_BYTES
 
 
 def from_files(t, originals):

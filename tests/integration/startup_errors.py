@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Wrong configurations and a machine that does not cooperate: every problem is reported in one run with its place, quickly and in bounded memory, and nothing
 is left running."""
+import itertools
 import os
 import re
 import resource
@@ -46,7 +47,7 @@ WRONG = [
     ("an empty file", "", [r"bad\.yaml"]),
     ("a list at the top", "- 1\n", [r"bad\.yaml:1:1"]),
     ("an anchor that refers to itself", "a: &a [*a]\n", [r"bad\.yaml:1"]),
-    ("an environment variable of no name", GOOD.replace("127.0.0.1:PORT", "${env:}"), [r"bad\.yaml:3"]),
+    ("an environment variable of no name", GOOD.replace("127.0.0.1:PORT", "'${env:}'"), [r"bad\.yaml:3"]),
     ("a file that is not there", GOOD.replace("nop:", "nop: ${file:/nonexistent/x}"), [r"/nonexistent/x"]),
 ]
 WRONG_EXIT_S = 5
@@ -58,17 +59,24 @@ def laughs():
     """Nine levels of ten aliases: a billion nodes from a few hundred bytes."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
-    return "\n".join(lines) + "\n"
+    return ["\n".join(lines) + "\n"]
+
+
+def repeated(text, times):
+    """In pieces, so that this process stays small: what a child starts with counts into its peak."""
+    return (text for _ in range(times))
 
 
 HOSTILE = [
-    ("100 MB in one value", lambda: "receivers: {otlp: {x: '" + "y" * (100 << 20) + "'}}\n"),
-    ("100 MB of keys", lambda: "".join(f"key{i}: 1\n" for i in range(8_000_000))),
-    ("10,000 levels of lists", lambda: "a: " + "[" * 10_000 + "]" * 10_000 + "\n"),
-    ("10,000 levels of maps", lambda: "".join(" " * i + "a:\n" for i in range(10_000))),
+    ("100 MB in one value", lambda: itertools.chain(["receivers: {otlp: {x: '"], repeated("y" * 1000, 100_000), ["'}}\n"])),
+    ("100 MB of keys", lambda: (f"key{i}: 1\n" for i in range(8_000_000))),
+    ("15 MB of keys", lambda: (f"key{i}: 1\n" for i in range(1_200_000))),
+    ("15 MB of one list", lambda: itertools.chain(["a: ["], repeated("x, ", 5_000_000), ["]\n"])),
+    ("10,000 levels of lists", lambda: itertools.chain(["a: "], repeated("[", 10_000), repeated("]", 10_000))),
+    ("1,000 levels of maps", lambda: (" " * i + "a:\n" for i in range(1000))),
     ("a billion laughs", laughs),
-    ("an expansion of itself", lambda: GOOD.replace("127.0.0.1:PORT", "${env:PROFPIPE_LOOP}")),
-    ("binary", lambda: "".join(chr(i % 32) for i in range(100_000))),
+    ("an expansion of itself", lambda: [GOOD.replace("127.0.0.1:PORT", "'${env:PROFPIPE_LOOP}'")]),
+    ("binary", lambda: (chr(i % 32) for i in range(100_000))),
 ]
 
 
@@ -77,11 +85,13 @@ class Result:
         self.code, self.text, self.seconds, self.peak_kb = code, text, seconds, peak_kb
 
 
-def profpipe(t, text, *arguments, timeout_s=30):
+def profpipe(t, pieces, *arguments, timeout_s=30):
     """Runs profpipe on a configuration that must not start; one that does is killed after the time."""
     path = t.path("bad.yaml")
     with open(path, "w", errors="surrogateescape") as out:
-        out.write(text.replace("PORT", str(harness.free_port())))
+        if isinstance(pieces, str):
+            pieces = [pieces.replace("PORT", str(harness.free_port()))]
+        out.writelines(pieces)
     env = dict(os.environ, PROFPIPE_LOOP="${env:PROFPIPE_LOOP}")
     started = time.monotonic()
     with open(t.path("stderr"), "w+b") as err:
