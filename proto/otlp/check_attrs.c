@@ -6,25 +6,41 @@
 #define QUADRATIC_MAX 24u /* up to here comparing all pairs is cheaper than sorting */
 #define KEY_SHOWN_MAX 64u /* bytes of a key in a message */
 
+static inline bool add_attr(struct check *c, uint64_t value)
+{
+    if (!check_index_value(c, value, CHECK_ATTRIBUTE, "attribute_indices"))
+        return false;
+    if (__builtin_expect(c->attrs.n == c->attrs.cap, 0) && !pp_vec_reserve(&c->attrs, 1))
+        return check_nomem(c);
+    c->attrs.v[c->attrs.n++] = (int32_t)value;
+    return true;
+}
+
 bool check_attrs_one_at(struct check *c, struct pp_wire *w)
 {
     uint64_t value;
 
-    if (!check_varint(c, w, &value) || !check_index_value(c, value, CHECK_ATTRIBUTE, "attribute_indices"))
+    if (!check_varint(c, w, &value) || !add_attr(c, value))
         return false;
     c->info.counts.attr_indices++;
-    return pp_vec_push(&c->attrs, (int32_t)value) || check_nomem(c);
+    return true;
 }
 
 bool check_attrs_packed_at(struct check *c, struct pp_wire *w)
 {
+    size_t before = c->attrs.n;
     struct pp_wire packed;
+    uint64_t value;
 
     if (!pp_wire_sub(w, &packed))
         return check_malformed(c);
-    while (pp_wire_more(&packed))
-        if (!check_attrs_one(c, &packed))
+    while (pp_wire_more(&packed)) {
+        if (!pp_wire_varint(&packed, &value))
+            return check_malformed(c);
+        if (!add_attr(c, value))
             return false;
+    }
+    c->info.counts.attr_indices += (uint32_t)(c->attrs.n - before);
     return true;
 }
 

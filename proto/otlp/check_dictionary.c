@@ -267,23 +267,39 @@ static bool table_entry(struct check *c, struct pp_wire *w, check_walk *walk, co
     return true;
 }
 
-/* Text is most of a message, and most of it short and plain: this loop is worth having apart. */
+static inline uint64_t load64(const char *p)
+{
+    uint64_t word;
+
+    memcpy(&word, p, sizeof(word));
+    return word;
+}
+
+/* Whether no byte has its upper bit set. The last word overlaps the one before, so that there is no loop over single bytes. Text is most
+ * of a message, and nearly all of it is plain. */
+static inline bool is_ascii(struct pp_str s)
+{
+    uint64_t high = 0;
+
+    if (s.n >= 8) {
+        for (size_t i = 0; i + 8 < s.n; i += 8)
+            high |= load64(s.p + i);
+        high |= load64(s.p + s.n - 8);
+    } else {
+        for (size_t i = 0; i < s.n; i++)
+            high |= (uint8_t)s.p[i];
+    }
+    return (high & 0x8080808080808080ull) == 0;
+}
+
 static bool string_entry(struct check *c, struct pp_wire *w)
 {
     uint32_t *count = &c->info.counts.strings;
     struct pp_str s;
-    uint64_t high = 0, word;
-    size_t i = 0;
 
     if (!pp_wire_len(w, &s))
         return check_malformed(c);
-    for (; i + 8 <= s.n; i += 8) {
-        memcpy(&word, s.p + i, 8);
-        high |= word;
-    }
-    for (; i < s.n; i++)
-        high |= (uint64_t)(uint8_t)s.p[i];
-    if ((high & 0x8080808080808080ull) && !pp_utf8_valid(s)) {
+    if (!is_ascii(s) && !pp_utf8_valid(s)) {
         check_fail(c, NULL, "not UTF-8");
         return check_step(c, "string_table", *count);
     }
