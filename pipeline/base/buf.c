@@ -31,7 +31,7 @@ char *pp_buf_reserve(struct pp_buf *buf, size_t n)
 
     if (buf->failed || n > buf->max - buf->len)
         goto fail;
-    if (n > cap - buf->len) {
+    if (n > cap - buf->len || !buf->data) { /* an empty write to an empty buffer succeeds too */
         cap = cap < BUF_CAP_MIN ? BUF_CAP_MIN : cap;
         while (cap - buf->len < n)
             cap *= 2;

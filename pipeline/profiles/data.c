@@ -183,10 +183,12 @@ bool pp_data_add_zero_entries(struct pp_data *data)
     for (size_t i = 0; i < ROWS(table_rows); i++) {
         struct any_table *table = table_at(data, &table_rows[i]);
 
-        if (!table_rows[i].zero || table->n > 0)
+        if (table->n > 0)
             continue;
         if (!pp_table_grow(&table->v, &table->cap, 0, 1, table_rows[i].element_size))
             return false;
+        if (!table_rows[i].zero)
+            continue;
         memset(table->v, 0, table_rows[i].element_size);
         table->n = 1;
         data->clean &= ~table_rows[i].set;

@@ -60,7 +60,7 @@ struct pp_data *pp_data_derive(struct pp_data *data);
 /* Gives the tables in `set` blocks of their own, so that they may be written. */
 bool pp_data_own(struct pp_data *data, unsigned set);
 size_t pp_data_bytes(const struct pp_data *data);
-/* Puts the zero entry into each dictionary table that is empty, which is then no longer as in the spans. */
+/* Puts the zero entry into each dictionary table that is empty, which is then no longer as in the spans, and gives all others some room. */
 bool pp_data_add_zero_entries(struct pp_data *data);
 
 /* Decodes a message that pp_otlp_check has passed as `info`. NULL when memory is out. */

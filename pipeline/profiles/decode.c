@@ -31,11 +31,11 @@ void pp_decode_attrs_at(struct pp_decode *d, struct pp_wire *w, uint32_t tag, st
     range->n += (uint32_t)(to - from);
 }
 
-/* An absent table gets room for its zero entry, an empty list none at all. */
+/* Every table has some room, so that its address plus an empty range is always one that may be formed. */
 static bool make_room(struct pp_tables *t, const struct pp_otlp_counts *n)
 {
 #define ROOM(table, count)                                                                         \
-    ((count) == 0 || ((t->table.v = pp_block_new(count, sizeof(*t->table.v))) && (t->table.cap = (count))))
+    ((t->table.v = pp_block_new((count) ? (count) : 1, sizeof(*t->table.v))) && (t->table.cap = (count) ? (count) : 1))
 #define COLUMN(column) (n->samples == 0 || (t->samples.column = pp_block_new(n->samples, sizeof(*t->samples.column))))
     t->samples.cap = n->samples;
     return ROOM(strings, n->strings) && ROOM(functions, n->functions) && ROOM(mappings, n->mappings) &&

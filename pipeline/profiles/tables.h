@@ -2,7 +2,8 @@
  *
  * Index 0 of every dictionary table is the zero value and means "not set"; indices are checked when tables are made, so readers need
  * not check them. Slices point into the received bytes or the batch's arena and live as long as the batch. Ranges point into the
- * shared arrays beside the tables, so that an entry can be given a new list by appending there and moving its range. */
+ * shared arrays beside the tables, so that an entry can be given a new list by appending there and moving its range. No `v` of a table is
+ * NULL, the sample columns are when there are no samples. */
 #ifndef PP_PROFILES_TABLES_H
 #define PP_PROFILES_TABLES_H
 

@@ -1,0 +1,77 @@
+/* OTLP protobuf: the first byte chooses the layout, the rest is the message. What passes the check must decode, survive an edit of everything
+ * and a split, and give messages that pass the check again with as many samples. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "profiles/batch.h"
+
+#define EDIT_ALL 0x7FFu
+#define SPLIT_SAMPLES 3u
+#define PARTS_MAX 64u /* of a split, to bound the time of one input */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct pp_encode_options inline_keys = {0}, by_reference = {.references = true};
+
+struct parts {
+    uint64_t samples;
+    unsigned n;
+};
+
+static void check_again(struct pp_batch *batch, const struct pp_encode_options *options)
+{
+    struct pp_batch_source source = {.layout = PP_LAYOUT_1_10};
+    struct pp_batch *again;
+    struct pp_error err = {0};
+
+    if (!pp_batch_encode(batch, options, &source.wire, &err))
+        abort();
+    assert(source.wire->len <= pp_batch_wire_bytes(batch) || options->references);
+    if (!pp_batch_from_otlp(&source, &again, &err))
+        assert(err.kind == PP_ERR_LIMIT); /* re-encoded without padding the same entries may be over the limit on expansion */
+    else {
+        assert(pp_batch_samples(again) == pp_batch_samples(batch));
+        assert(pp_batch_profiles(again) == pp_batch_profiles(batch));
+        pp_batch_unref(again);
+    }
+    pp_bytes_unref(source.wire);
+}
+
+static bool take_part(void *arg, struct pp_batch *part)
+{
+    struct parts *parts = arg;
+
+    parts->samples += pp_batch_samples(part);
+    assert(pp_batch_samples(part) <= SPLIT_SAMPLES);
+    check_again(part, &inline_keys);
+    pp_batch_unref(part);
+    return ++parts->n < PARTS_MAX;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const struct pp_batch_limits limits = {.samples_max = SPLIT_SAMPLES};
+    struct pp_batch_source source = {0};
+    struct pp_batch *batch = NULL;
+    struct parts parts = {0};
+    uint64_t samples;
+
+    if (size == 0)
+        return 0;
+    source.layout = (enum pp_layout)(data[0] % 4);
+    source.wire = pp_bytes_copy((struct pp_str){(const char *)data + 1, size - 1});
+    if (pp_batch_from_otlp(&source, &batch, NULL)) {
+        samples = pp_batch_samples(batch);
+        check_again(batch, &inline_keys);
+        if (!pp_batch_split(batch, &limits, take_part, &parts, NULL))
+            abort();
+        assert(parts.n == PARTS_MAX || parts.samples == samples);
+        if (!pp_batch_edit(&batch, EDIT_ALL, NULL))
+            abort();
+        check_again(batch, &inline_keys);
+        check_again(batch, &by_reference);
+        pp_batch_unref(batch);
+    }
+    pp_bytes_unref(source.wire);
+    return 0;
+}
