@@ -231,6 +231,16 @@ static bool decode_group_map(struct pp_decoder *d, const struct pp_row *row,
     return ok;
 }
 
+/* null keeps the default, as in the Collector; a ${...} that gave nothing does so only for lists
+ * and maps. */
+static bool keeps_default(const struct pp_field *field, const struct pp_node *node)
+{
+    bool is_container = field->type == PP_FIELD_LIST || field->type == PP_FIELD_MAP ||
+                        field->type == PP_FIELD_STRING_MAP;
+
+    return node->kind == PP_NODE_NULL && (!node->original || is_container);
+}
+
 static bool decode_row(struct pp_decoder *d, const struct pp_row *row, const struct pp_node *node,
                        const struct pp_path *path, void *outer)
 {
@@ -247,8 +257,8 @@ static bool decode_row(struct pp_decoder *d, const struct pp_row *row, const str
     default:
         break;
     }
-    if (node->kind == PP_NODE_NULL && !node->original)
-        return true; /* the default stays, as in the Collector */
+    if (keeps_default(row->field, node))
+        return true;
     if ((row->flags & PP_FIELD_NONEMPTY) && node->kind != PP_NODE_NULL && node->n == 0 &&
         node->text.n == 0)
         return pp_decode_fail(d, node->mark, path, "must not be empty");

@@ -51,12 +51,15 @@ static bool fail_value(struct pp_decoder *d, const struct pp_row *row, const str
 }
 
 /* What the text means where no string is wanted: text that came out of a ${...} is looked at again,
- * quoted or not. */
-static struct pp_scalar scalar_of(const struct pp_node *node)
+ * quoted or not. Nothing out of a ${...} is a zero, as in the Collector; nothing written (a default
+ * stays then) never comes here. */
+static struct pp_scalar scalar_of(const struct pp_node *node, enum pp_scalar_type zero)
 {
+    if (node->kind == PP_NODE_NULL)
+        return (struct pp_scalar){.type = zero};
     if (node->kind == PP_NODE_SCALAR && node->quoted && node->expanded)
         return pp_scalar_read(node->text);
-    if (node->kind == PP_NODE_SCALAR || node->kind == PP_NODE_NULL)
+    if (node->kind == PP_NODE_SCALAR)
         return pp_node_scalar(node);
     return (struct pp_scalar){.type = PP_SCALAR_NULL};
 }
@@ -102,10 +105,8 @@ static bool decode_string(struct pp_decoder *d, const struct pp_row *row,
 static bool decode_bool(struct pp_decoder *d, const struct pp_row *row, const struct pp_node *node,
                         const struct pp_path *path, bool *member)
 {
-    struct pp_scalar scalar = scalar_of(node);
+    struct pp_scalar scalar = scalar_of(node, PP_SCALAR_BOOL);
 
-    if (scalar.type == PP_SCALAR_NULL && node->kind == PP_NODE_NULL)
-        return true;
     if (scalar.type != PP_SCALAR_BOOL)
         return fail_value(d, row, node, path, "true or false");
     *member = scalar.b;
@@ -127,12 +128,10 @@ static bool is_integral(double value)
 static bool decode_int(struct pp_decoder *d, const struct pp_row *row, const struct pp_node *node,
                        const struct pp_path *path, int64_t *member)
 {
-    struct pp_scalar scalar = scalar_of(node);
+    struct pp_scalar scalar = scalar_of(node, PP_SCALAR_INT);
     const struct pp_field *field = row->field;
     char expected[96] = "an integer";
 
-    if (scalar.type == PP_SCALAR_NULL && node->kind == PP_NODE_NULL)
-        return true;
     if (scalar.type == PP_SCALAR_FLOAT &&
         is_integral(scalar.f)) /* 1e3, as the Collector takes it */
         scalar = (struct pp_scalar){.type = PP_SCALAR_INT, .i = (int64_t)scalar.f};
@@ -149,12 +148,10 @@ static bool decode_int(struct pp_decoder *d, const struct pp_row *row, const str
 static bool decode_double(struct pp_decoder *d, const struct pp_row *row,
                           const struct pp_node *node, const struct pp_path *path, double *member)
 {
-    struct pp_scalar scalar = scalar_of(node);
+    struct pp_scalar scalar = scalar_of(node, PP_SCALAR_FLOAT);
     const struct pp_field *field = row->field;
     char expected[96] = "a number";
 
-    if (scalar.type == PP_SCALAR_NULL && node->kind == PP_NODE_NULL)
-        return true;
     if (scalar.type == PP_SCALAR_INT)
         scalar = (struct pp_scalar){.type = PP_SCALAR_FLOAT, .f = (double)scalar.i};
     if (has_range(field))
@@ -186,14 +183,12 @@ static void duration_expected(const struct pp_field *field, char *out, size_t si
 static bool decode_duration(struct pp_decoder *d, const struct pp_row *row,
                             const struct pp_node *node, const struct pp_path *path, int64_t *member)
 {
-    struct pp_scalar scalar = scalar_of(node);
+    struct pp_scalar scalar = scalar_of(node, PP_SCALAR_INT);
     const struct pp_field *field = row->field;
     char expected[128], place[PP_PATH_BYTES_MAX];
     int64_t ns;
     bool ok;
 
-    if (scalar.type == PP_SCALAR_NULL && node->kind == PP_NODE_NULL)
-        return true;
     ok = scalar.type == PP_SCALAR_INT ||
          (scalar.type == PP_SCALAR_STRING && pp_duration_parse(node->text, &ns));
     if (!ok)

@@ -92,6 +92,7 @@ static const struct pp_field target_fields[] = {
 static const struct pp_group target_group = {
     .name = "target",
     .size = sizeof(struct target),
+    .defaults = &(const struct target){.integer = 42, .number = 4.2, .flag = true},
     .fields = target_fields,
 };
 
@@ -181,6 +182,9 @@ static void test_typed(void **state)
     assert_int_equal(decode_value(&w, "integer", "${env:UNSET:-7}")->integer, 7);
     assert_int_equal(decode_value(&w, "integer", "1${env:NUMBER}")->integer, 1123);
     assert_int_equal(decode_value(&w, "integer", "${env:EMPTY}")->integer, 0);
+    assert_false(decode_value(&w, "flag", "${env:EMPTY}")->flag);
+    assert_true(decode_value(&w, "number", "${env:EMPTY}")->number == 0);
+    assert_int_equal(decode_value(&w, "integer", "")->integer, 42);
     assert_true(decode_value(&w, "number", "${env:FLOAT}")->number == 1.5);
     assert_true(decode_value(&w, "flag", "${env:TRUE}")->flag);
     target = decode_value(&w, "list", "${env:LIST}");
