@@ -226,6 +226,7 @@ const struct pp_factory pp_debug_exporter_factory = {
     .instance_size = sizeof(struct debug_exporter),
     .config = &debug_group,
     .readme = "exporters/debug",
+    .starts_beside_old = true,
     .create = debug_create,
     .start = debug_start,
     .consume = pp_exporter_consume,

@@ -18,4 +18,5 @@ const struct pp_factory pp_nop_exporter_factory = {
     .instance_size = sizeof(struct pp_component),
     .consume = nop_consume,
     .readme = "exporters/nop",
+    .starts_beside_old = true,
 };

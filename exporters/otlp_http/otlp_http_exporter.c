@@ -319,6 +319,7 @@ const struct pp_factory pp_otlp_http_exporter_factory = {
     .instance_size = sizeof(struct otlp_http),
     .config = &otlp_http_group,
     .readme = "exporters/otlp_http",
+    .starts_beside_old = true,
     .validate = otlp_http_validate,
     .create = otlp_http_create,
     .start = otlp_http_start,

@@ -133,6 +133,7 @@ const struct pp_factory pp_health_check_extension_factory = {
     .instance_size = sizeof(struct health_check),
     .config = &health_check_group,
     .readme = "extensions/health_check",
+    .starts_beside_old = true,
     .validate = health_check_validate,
     .start = health_check_start,
     .shutdown = health_check_shutdown,

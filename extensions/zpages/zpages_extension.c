@@ -200,6 +200,7 @@ const struct pp_factory pp_zpages_extension_factory = {
     .instance_size = sizeof(struct zpages),
     .config = &zpages_group,
     .readme = "extensions/zpages",
+    .starts_beside_old = true,
     .start = zpages_start,
     .shutdown = zpages_shutdown,
 };

@@ -10,4 +10,5 @@ const struct pp_factory pp_nop_receiver_factory = {
     .signals = PP_TRACES | PP_METRICS | PP_LOGS | PP_PROFILES,
     .instance_size = sizeof(struct pp_component),
     .readme = "receivers/nop",
+    .starts_beside_old = true,
 };
