@@ -145,7 +145,7 @@ static nghttp2_nv nv(const char *name, const char *value)
     return (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value, strlen(name), strlen(value), 0};
 }
 
-struct test_call *test_h2_call(struct test_h2 *h2, const char *path, struct pp_str body, bool keep_open, ...)
+struct test_call *test_h2_call(struct test_h2 *h2, const char *path, struct pp_str body, int keep_open, ...)
 {
     struct test_call *call = &h2->calls[h2->calls_n++];
     nghttp2_data_provider provider = {.read_callback = read_body};

@@ -40,7 +40,7 @@ struct test_h2 {
 void test_h2_open(struct test_h2 *h2, const struct test_server *t, bool answer_pings);
 void test_h2_close(struct test_h2 *h2);
 /* Starts a gRPC call with these body bytes; extra headers as name, value, ..., NULL. */
-struct test_call *test_h2_call(struct test_h2 *h2, const char *path, struct pp_str body, bool keep_open, ...) __attribute__((sentinel));
+struct test_call *test_h2_call(struct test_h2 *h2, const char *path, struct pp_str body, int keep_open, ...) __attribute__((sentinel));
 /* Exchanges frames until `done` is true, the peer closes, or the time is up (which fails the test). */
 void test_h2_run(struct test_h2 *h2, bool (*done)(const struct test_h2 *h2));
 /* Only sends what is queued. */
