@@ -28,7 +28,9 @@ struct pp_wire {
 
 static inline struct pp_wire pp_wire_from(struct pp_str s)
 {
-    return (struct pp_wire){(const uint8_t *)s.p, (const uint8_t *)s.p + s.n};
+    const uint8_t *p = (const uint8_t *)s.p;
+
+    return (struct pp_wire){p, s.n ? p + s.n : p}; /* NULL + 0 is undefined */
 }
 
 static inline bool pp_wire_more(const struct pp_wire *w)

@@ -219,21 +219,20 @@ static bool walk_profile(struct check *c, struct pp_wire w)
 }
 
 /* Resource and scope alike: `attributes` and `dropped` are field numbers, text fields come before them, unknown ones behind. */
-static bool walk_origin(struct check *c, struct pp_wire w, uint32_t attributes, uint32_t dropped)
+static bool walk_origin(struct check *c, struct pp_wire w, uint32_t attributes, uint32_t dropped, uint32_t *pairs)
 {
-    uint32_t tag, pairs = 0;
+    uint32_t tag;
     struct pp_wire pair;
 
-    check_pairs_begin(c);
     while (pp_wire_more(&w)) {
         bool ok;
 
         if (!pp_wire_tag(&w, &tag))
             return check_malformed(c);
         if (tag == PP_TAG_LEN(attributes)) {
-            ok = pp_wire_sub(&w, &pair) ? check_pair(c, pair) || check_step(c, "attributes", pairs)
+            ok = pp_wire_sub(&w, &pair) ? check_pair(c, pair) || check_step(c, "attributes", *pairs)
                                         : check_malformed(c);
-            pairs++;
+            ++*pairs;
         } else if (tag == PP_TAG_VARINT(dropped)) {
             ok = check_skip_varint(c, &w);
         } else if (PP_WIRE_TYPE(tag) == PP_WIRE_LEN && PP_WIRE_FIELD(tag) < attributes) {
@@ -244,6 +243,29 @@ static bool walk_origin(struct check *c, struct pp_wire w, uint32_t attributes, 
         if (!ok)
             return false;
     }
+    return true;
+}
+
+/* The resource or scope of a message, field 1 of both. It may come in several pieces, whose attributes are one list. */
+static bool walk_origin_pieces(struct check *c, struct pp_wire w, uint32_t attributes, uint32_t dropped)
+{
+    uint32_t tag, pairs = 0;
+    struct pp_wire piece;
+
+    check_pairs_begin(c);
+    while (pp_wire_more(&w)) {
+        if (!pp_wire_tag(&w, &tag))
+            return check_malformed(c);
+        if (tag != PP_TAG_LEN(PP_RESOURCE_PROFILES_RESOURCE)) {
+            if (!pp_wire_skip(&w, tag))
+                return check_malformed(c);
+            continue;
+        }
+        if (!pp_wire_sub(&w, &piece))
+            return check_malformed(c);
+        if (!walk_origin(c, piece, attributes, dropped, &pairs))
+            return false;
+    }
     return check_pairs_end(c);
 }
 
@@ -252,6 +274,8 @@ static bool walk_scope_profiles(struct check *c, struct pp_wire w)
     uint32_t tag, profiles = 0;
     struct pp_wire sub;
 
+    if (!walk_origin_pieces(c, w, PP_SCOPE_ATTRIBUTES, PP_SCOPE_DROPPED))
+        return check_step(c, "scope", CHECK_NO_INDEX);
     while (pp_wire_more(&w)) {
         bool ok;
 
@@ -259,9 +283,7 @@ static bool walk_scope_profiles(struct check *c, struct pp_wire w)
             return check_malformed(c);
         switch (tag) {
         case PP_TAG_LEN(PP_SCOPE_PROFILES_SCOPE):
-            ok = pp_wire_sub(&w, &sub) ? walk_origin(c, sub, PP_SCOPE_ATTRIBUTES, PP_SCOPE_DROPPED) ||
-                                             check_step(c, "scope", CHECK_NO_INDEX)
-                                       : check_malformed(c);
+            ok = pp_wire_skip(&w, tag) || check_malformed(c);
             break;
         case PP_TAG_LEN(PP_SCOPE_PROFILES_PROFILES):
             ok = pp_wire_sub(&w, &sub) ? walk_profile(c, sub) || check_step(c, "profiles", profiles)
@@ -286,6 +308,8 @@ bool check_resource_profiles(struct check *c, struct pp_wire w)
     uint32_t tag, scopes = 0;
     struct pp_wire sub;
 
+    if (!walk_origin_pieces(c, w, PP_RESOURCE_ATTRIBUTES, PP_RESOURCE_DROPPED))
+        return check_step(c, "resource", CHECK_NO_INDEX);
     while (pp_wire_more(&w)) {
         bool ok;
 
@@ -293,9 +317,7 @@ bool check_resource_profiles(struct check *c, struct pp_wire w)
             return check_malformed(c);
         switch (tag) {
         case PP_TAG_LEN(PP_RESOURCE_PROFILES_RESOURCE):
-            ok = pp_wire_sub(&w, &sub) ? walk_origin(c, sub, PP_RESOURCE_ATTRIBUTES, PP_RESOURCE_DROPPED) ||
-                                             check_step(c, "resource", CHECK_NO_INDEX)
-                                       : check_malformed(c);
+            ok = pp_wire_skip(&w, tag) || check_malformed(c);
             break;
         case PP_TAG_LEN(PP_RESOURCE_PROFILES_SCOPES):
             ok = pp_wire_sub(&w, &sub) ? walk_scope_profiles(c, sub) || check_step(c, "scope_profiles", scopes)

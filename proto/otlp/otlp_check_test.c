@@ -50,6 +50,8 @@ static const struct {
     {"1{1{1{1\"a\"} 1{1\"b\"} 1{1\"a\"}}}", "resource_profiles[0].resource.attributes: two have the key \"a\""},
     {"1{2{1{1\"\xc0\"}}}", "resource_profiles[0].scope_profiles[0].scope.name: not UTF-8"},
     {"1{1{1{1\"a\" 3:1}}} 2{5\"\" 5\"b\"}", "resource_profiles[0].resource.attributes[0].key_strindex: set beside key"},
+    {"1{1{1{1\"a\"}} 2{} 1{1{1\"a\"}}}", "resource_profiles[0].resource.attributes: two have the key \"a\""},
+    {"1{1{1{1\"a\"}} 2{1{3{1\"a\"}}} 1{1{1\"b\"}}}", NULL},
     {"1{1:7}", "resource_profiles[0]: field 1 has wire type 0"},
     {"9:4 1{14{3:3}} 2{15\"new\"}", NULL},
 };
