@@ -87,7 +87,7 @@ static bool encode_group(const struct labels *l, const struct group *g, uint32_t
 void pp_pprof_labels_add(struct pp_builder *builder, struct pp_arena *scratch, const struct pp_pprof *pprof,
                          const struct pp_str *strings, const struct pp_pprof_sample *sample, struct pp_attr_indices *ret)
 {
-    struct labels l = {scratch, strings, pprof->labels.v + sample->labels.first, sample->labels.n};
+    struct labels l = {scratch, strings, sample->labels.n ? pprof->labels.v + sample->labels.first : NULL, sample->labels.n};
 
     if (l.n > PP_PPROF_LABELS_MAX) {
         pp_builder_fail(builder, PP_ERR_LIMIT, "a sample with %u labels: more than %u", l.n, PP_PPROF_LABELS_MAX);

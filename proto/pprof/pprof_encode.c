@@ -68,7 +68,7 @@ static void put_value_type(struct encoder *e, uint32_t field, struct pp_pprof_va
 
 static void put_locations(struct encoder *e, struct pp_pprof_list list)
 {
-    const uint32_t *refs = e->p->location_refs.v + list.first;
+    const uint32_t *refs = list.n ? e->p->location_refs.v + list.first : NULL;
 
     for (uint32_t i = 0; i < list.n; i++)
         if (list.n > PACK_ABOVE)
@@ -81,7 +81,7 @@ static void put_locations(struct encoder *e, struct pp_pprof_list list)
 
 static void put_values(struct encoder *e, struct pp_pprof_list list)
 {
-    const int64_t *values = e->p->values.v + list.first;
+    const int64_t *values = list.n ? e->p->values.v + list.first : NULL;
 
     for (uint32_t i = 0; i < list.n; i++)
         if (list.n > PACK_ABOVE)

@@ -63,7 +63,8 @@ static size_t find_newline(struct pp_json_file_tail *t)
 
 static void drop_front(struct pp_json_file_tail *t, size_t n)
 {
-    memmove(t->line.data, t->line.data + n, t->line.len - n);
+    if (n > 0)
+        memmove(t->line.data, t->line.data + n, t->line.len - n);
     t->line.len -= n;
     t->scanned = 0;
 }
