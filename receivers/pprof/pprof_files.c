@@ -29,7 +29,7 @@ struct pp_pprof_files {
     const struct pp_pprof_file_config *config;
     struct pp_pprof_ticker ticker;
     PP_VEC(struct known) known;
-    bool too_many_said;
+    bool too_many_said, refused_said; /* logged once, until it is over */
 };
 
 static bool is_as_known(const struct known *k, const struct stat *st)
@@ -109,9 +109,12 @@ static void take(struct pp_pprof_files *f, const char *path)
     if (!ok)
         pp_log(PP_LOG_WARN, f->self->log_id, "%s; not read again before it changes", err.message);
     if (batch && pp_emit_and_wait(f->self, "file", batch, &f->ticker.stop, reason) != PP_ACCEPTED) {
-        pp_log(PP_LOG_WARN, f->self->log_id, "%s: not taken: %s; tried again at the next collection", path, reason);
+        pp_log(f->refused_said ? PP_LOG_DEBUG : PP_LOG_WARN, f->self->log_id, "%s: not taken: %s; tried again at every collection", path,
+               reason);
+        f->refused_said = true;
         return;
     }
+    f->refused_said = f->refused_said && !batch;
     remember(f, path, &st);
 }
 
