@@ -30,6 +30,7 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool closed;                 /* sends wait until it is false */
+    bool random;                 /* some sends fail, some for good */
     unsigned failures;           /* so many attempts fail first */
     struct pp_result failure;
     unsigned attempts, delivered;
@@ -76,6 +77,8 @@ static void fake_send(struct pp_component *self, void *worker, struct pp_batch *
     if (sink.failures) {
         sink.failures--;
         *ret = sink.failure;
+    } else if (sink.random && pp_random_unit() < 0.4) {
+        *ret = pp_random_unit() < 0.7 ? PP_RESULT_RETRY("busy") : PP_RESULT_PERMANENT("no");
     } else {
         sink.delivered++;
         sink.samples += pp_batch_samples(batch);
@@ -554,6 +557,47 @@ static void one_failed_part_fails_its_request_only(void **state)
     pp_testing_done_free(&large);
 }
 
+/* A sink that fails at random, temporarily and for good: every request is answered once, and what was delivered is what was answered "accepted". */
+static void random_failures_account_for_every_sample(void **state)
+{
+    enum { N = 400 };
+    static struct pp_testing_done done[N];
+    struct fake_config config = default_config();
+    struct pp_batch_config batch = PP_BATCH_DEFAULTS;
+    struct pp_instance *instance;
+    uint64_t sent = 0, accepted = 0;
+
+    (void)state;
+    batch.min_size = 20;
+    batch.max_size = 30;
+    batch.flush_timeout = 2 * MS;
+    config.queue.batch = &batch;
+    config.queue.wait_for_result = true;
+    config.retry.initial_interval = config.retry.max_interval = 1 * MS;
+    config.retry.max_elapsed_time = 4 * MS;
+    instance = start(&config);
+    sink.random = true;
+    for (unsigned i = 0; i < N; i++) {
+        pp_testing_done_init(&done[i]);
+        send(instance, 1 + i % 45, &done[i]);
+        sent += 1 + i % 45;
+    }
+    for (unsigned i = 0; i < N; i++)
+        assert_true(pp_testing_done_wait(&done[i], PP_TESTING_WAIT_MS));
+    stop(instance, PP_TESTING_WAIT_MS);
+    sink.random = false;
+    for (unsigned i = 0; i < N; i++) {
+        assert_int_equal(done[i].calls, 1);
+        if (done[i].result.outcome == PP_ACCEPTED)
+            accepted += 1 + i % 45;
+        pp_testing_done_free(&done[i]);
+    }
+    assert_int_equal(sink.samples, metric("otelcol_exporter_sent_profile_samples"));
+    assert_int_equal(sink.samples + failed_metric("true", "_OTHER") + failed_metric("false", "_OTHER"), sent);
+    assert_true(accepted > 0 && accepted <= sink.samples && sink.samples < sent);
+    assert_int_equal(metric("otelcol_exporter_queue_size"), 0);
+}
+
 static void can_be_started_again(void **state)
 {
     struct fake_config config = default_config();
@@ -590,6 +634,7 @@ int main(void)
         TEST(flush_timeout_sends_what_there_is),
         TEST(max_size_cuts_and_every_part_counts),
         TEST(one_failed_part_fails_its_request_only),
+        TEST(random_failures_account_for_every_sample),
         TEST(can_be_started_again),
     };
 

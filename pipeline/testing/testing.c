@@ -55,7 +55,12 @@ void pp_testing_done_free(struct pp_testing_done *done)
 
 struct pp_batch *pp_testing_batch(unsigned samples, uint64_t seed)
 {
-    struct pp_builder *builder = pp_builder_new(NULL);
+    return pp_testing_batch_from(samples, seed, NULL);
+}
+
+struct pp_batch *pp_testing_batch_from(unsigned samples, uint64_t seed, struct pp_context *context)
+{
+    struct pp_builder *builder = pp_builder_new(context);
     struct pp_builder_resource resource = {0};
     struct pp_builder_scope scope = {0};
     struct pp_profile profile = {0};

@@ -26,5 +26,7 @@ void pp_testing_done_free(struct pp_testing_done *done);
 
 /* One resource, scope and profile with that many samples. NULL never: aborts when memory is out. */
 struct pp_batch *pp_testing_batch(unsigned samples, uint64_t seed);
+/* The same with a request context, of which the batch takes its own reference. */
+struct pp_batch *pp_testing_batch_from(unsigned samples, uint64_t seed, struct pp_context *context);
 
 #endif
