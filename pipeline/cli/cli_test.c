@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#define OUTPUT_MAX 262144
+#define OUTPUT_MAX (4 << 20)
 
 /* A configuration without a file: receiver and exporter nop. */
 #define NOP " --config 'yaml:receivers::nop:' --config 'yaml:exporters::nop:'"
