@@ -109,4 +109,8 @@ bool pp_batch_split(struct pp_batch *batch, const struct pp_batch_limits *limits
 typedef bool pp_batch_keep(void *arg, const struct pp_tables *tables, uint32_t resource);
 bool pp_batch_filter_resources(struct pp_batch *batch, pp_batch_keep *keep, void *arg, struct pp_batch **ret, struct pp_error *err);
 
+/* Garbage collection: a batch of the same content with only the dictionary entries in use, equal ones joined. Edits leave entries behind that
+ * nothing refers to any more; splitting, filtering and merging never carry those along, so that this is for what is kept or measured. */
+bool pp_batch_compact(struct pp_batch *batch, struct pp_batch **ret, struct pp_error *err);
+
 #endif

@@ -7,15 +7,6 @@ bool pp_decode_unknown_at(struct pp_decode *d, struct pp_wire *w, const uint8_t 
            pp_unknown_add(d->data, kind, entry, (struct pp_str){(const char *)from, (size_t)(w->p - from)});
 }
 
-void pp_decode_span(struct pp_decode *d, struct pp_str *span, const uint8_t *from, const uint8_t *to, unsigned set)
-{
-    if (!span->p)
-        span->p = (const char *)from;
-    else if (span->p + span->n != (const char *)from)
-        d->broken |= set;
-    span->n = (size_t)((const char *)to - span->p);
-}
-
 void pp_decode_attrs_at(struct pp_decode *d, struct pp_wire *w, uint32_t tag, struct pp_range *range)
 {
     int32_t *to = d->t->attr_indices.v + d->t->attr_indices.n, *const from = to;

@@ -26,7 +26,14 @@ static inline bool pp_decode_unknown(struct pp_decode *d, struct pp_wire *w, con
     return ok;
 }
 /* Grows a span over the field that ended at `to`; marks `set` broken when there was a gap. */
-void pp_decode_span(struct pp_decode *d, struct pp_str *span, const uint8_t *from, const uint8_t *to, unsigned set);
+static inline void pp_decode_span(struct pp_decode *d, struct pp_str *span, const uint8_t *from, const uint8_t *to, unsigned set)
+{
+    if (!span->p)
+        span->p = (const char *)from;
+    else if (span->p + span->n != (const char *)from)
+        d->broken |= set;
+    span->n = (size_t)((const char *)to - span->p);
+}
 
 /* Appends packed or single attribute indices. */
 void pp_decode_attrs_at(struct pp_decode *d, struct pp_wire *w, uint32_t tag, struct pp_range *range);

@@ -1,19 +1,25 @@
 #include "profiles/decode.h"
 
-static void decode_values(struct pp_decode *d, struct pp_wire packed, struct pp_range *range)
+static void decode_values(struct pp_tables *t, struct pp_wire packed, struct pp_range *range)
 {
-    while (pp_wire_more(&packed)) {
-        d->t->values.v[d->t->values.n++] = (int64_t)pp_decode_uint64(&packed);
-        range->n++;
-    }
+    int64_t *to = t->values.v + t->values.n, *const from = to;
+
+    while (pp_wire_more(&packed))
+        *to++ = (int64_t)pp_decode_uint64(&packed);
+    t->values.n += (uint32_t)(to - from);
+    range->n += (uint32_t)(to - from);
 }
 
-static void decode_timestamps(struct pp_decode *d, struct pp_str s, struct pp_range *range)
+static void decode_timestamps(struct pp_tables *t, struct pp_str s, struct pp_range *range)
 {
-    if (s.n)
-        memcpy(d->t->timestamps.v + d->t->timestamps.n, s.p, s.n);
-    d->t->timestamps.n += (uint32_t)(s.n / 8);
-    range->n += (uint32_t)(s.n / 8);
+    uint64_t *to = t->timestamps.v + t->timestamps.n;
+
+    if (s.n == sizeof(*to)) /* most often */
+        memcpy(to, s.p, sizeof(*to));
+    else if (s.n)
+        memcpy(to, s.p, s.n);
+    t->timestamps.n += (uint32_t)(s.n / sizeof(*to));
+    range->n += (uint32_t)(s.n / sizeof(*to));
 }
 
 static bool decode_sample(struct pp_decode *d, struct pp_wire w)
@@ -45,14 +51,14 @@ static bool decode_sample(struct pp_decode *d, struct pp_wire w)
         case PP_TAG_LEN(PP_SAMPLE_VALUES):
             if (!pp_wire_sub(&w, &packed))
                 return false;
-            decode_values(d, packed, &values);
+            decode_values(t, packed, &values);
             break;
         case PP_TAG_VARINT(PP_SAMPLE_VALUES):
             t->values.v[t->values.n++] = (int64_t)pp_decode_uint64(&w);
             values.n++;
             break;
         case PP_TAG_LEN(PP_SAMPLE_TIMESTAMPS):
-            decode_timestamps(d, pp_decode_str(&w), &timestamps);
+            decode_timestamps(t, pp_decode_str(&w), &timestamps);
             break;
         case PP_TAG_FIXED64(PP_SAMPLE_TIMESTAMPS):
             timestamps.n++;
@@ -110,7 +116,7 @@ static bool decode_profile_sample(struct pp_decode *d, struct pp_wire *w, const 
 
 /* `tag` is the current one, `wire_tag` as it came. */
 static bool decode_profile_field(struct pp_decode *d, struct pp_wire *w, const uint8_t *from, uint32_t tag,
-                                 uint32_t wire_tag, struct pp_profile *p)
+                                 uint32_t wire_tag, struct pp_profile *p, struct pp_wire *lists)
 {
     struct pp_str id;
 
@@ -144,6 +150,10 @@ static bool decode_profile_field(struct pp_decode *d, struct pp_wire *w, const u
         return true;
     case PP_TAG_LEN(PP_PROFILE_ATTRIBUTES):
     case PP_TAG_VARINT(PP_PROFILE_ATTRIBUTES): /* in a walk of their own: samples may stand between them */
+        lists->p = lists->p ? lists->p : from;
+        pp_wire_skip(w, wire_tag);
+        lists->end = w->p;
+        return true;
     case PP_TAG_DROPPED:
         return pp_wire_skip(w, wire_tag);
     default:
@@ -169,17 +179,17 @@ static void decode_profile_attributes(struct pp_decode *d, struct pp_wire w, str
 static bool decode_profile(struct pp_decode *d, struct pp_wire w)
 {
     struct pp_profile profile = {.samples.first = d->t->samples.n};
-    struct pp_wire all = w;
+    struct pp_wire lists = {0};
     uint32_t tag;
 
     while (pp_wire_more(&w)) {
         const uint8_t *from = w.p;
 
         if (!pp_wire_tag(&w, &tag) ||
-            !decode_profile_field(d, &w, from, pp_layout_profile_tag(d->layout, tag), tag, &profile))
+            !decode_profile_field(d, &w, from, pp_layout_profile_tag(d->layout, tag), tag, &profile, &lists))
             return false;
     }
-    decode_profile_attributes(d, all, &profile.attrs);
+    decode_profile_attributes(d, lists, &profile.attrs);
     profile.samples.n = d->t->samples.n - profile.samples.first;
     d->t->profiles.v[d->t->profiles.n++] = profile;
     return true;

@@ -2,7 +2,9 @@
 #include "profiles/batch_impl.h"
 #include "profiles/gather.h"
 
-static bool copy_kept(struct pp_batch *batch, const struct pp_data *data, const bool *kept, struct pp_batch **ret, struct pp_error *err)
+/* `kept` may be NULL: all of them. `distinct`: without looking for equal entries. */
+static bool copy_kept(struct pp_batch *batch, const struct pp_data *data, const bool *kept, bool distinct, struct pp_batch **ret,
+                      struct pp_error *err)
 {
     struct pp_builder *builder = pp_builder_new(batch->context);
     struct pp_gather gather;
@@ -12,11 +14,11 @@ static bool copy_kept(struct pp_batch *batch, const struct pp_data *data, const 
         pp_builder_free(builder);
         return pp_error_nomem(err);
     }
-    builder->distinct = true;
+    builder->distinct = distinct;
     pp_gather_begin(&gather, builder);
     pp_gather_top(&gather);
     for (uint32_t i = 0; i < data->tables.resources.n && !pp_builder_failed(builder); i++)
-        if (kept[i])
+        if (!kept || kept[i])
             pp_gather_whole_resource(&gather, i);
     ok = pp_builder_finish(builder, ret, err);
     pp_builder_free(builder);
@@ -43,7 +45,14 @@ bool pp_batch_filter_resources(struct pp_batch *batch, pp_batch_keep *keep, void
     else if (kept_n == 0)
         *ret = NULL;
     else
-        ok = copy_kept(batch, data, kept, ret, err);
+        ok = copy_kept(batch, data, kept, true, ret, err);
     pp_free(kept);
     return ok;
+}
+
+bool pp_batch_compact(struct pp_batch *batch, struct pp_batch **ret, struct pp_error *err)
+{
+    struct pp_data *data = pp_batch_data(batch, err);
+
+    return data && copy_kept(batch, data, NULL, false, ret, err);
 }

@@ -242,6 +242,26 @@ static void test_filter(void **state)
     pp_batch_unref(batch);
 }
 
+/* An unused string, function and location, and a string that stands there twice. */
+static void test_compact(void **state)
+{
+    struct pp_batch *batch = from_text("1{1{1{1\"k\" 2{1\"v\"}}} 2{1{} 2{1{1:2} 2{1:1 4[5]} 5{1:3}}}}"
+                                       " 2{1{} 2{} 2{2:5} 2{2:6} 3{} 3{1:1} 4{} 5\"\" 5\"unused\" 5\"cpu\" 5\"cpu\" 6{} 7{} 7{1[2]}}"),
+                    *compact;
+    const struct pp_tables *t;
+
+    (void)state;
+    assert_true(pp_batch_compact(batch, &compact, NULL));
+    assert_same_samples(&batch, 1, &compact, 1);
+    t = pp_batch_tables(compact, NULL);
+    assert_int_equal(t->strings.n, 2);
+    assert_int_equal(t->functions.n, 1);
+    assert_int_equal(t->locations.n, 2);
+    assert_int_equal(t->profiles.v[0].sample_type.type, t->profiles.v[0].period_type.type);
+    pp_batch_unref(compact);
+    pp_batch_unref(batch);
+}
+
 #ifdef PP_ALLOC_FAULTS
 static bool merge_and_split(size_t fail_at)
 {
@@ -283,6 +303,7 @@ int main(void)
         cmocka_unit_test(test_merge_shares_dictionary),
         cmocka_unit_test(test_unknown_fields_travel),
         cmocka_unit_test(test_filter),
+        cmocka_unit_test(test_compact),
 #ifdef PP_ALLOC_FAULTS
         cmocka_unit_test(test_allocation_failures),
 #endif

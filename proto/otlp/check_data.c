@@ -1,17 +1,40 @@
 /* Resources, scopes, profiles and samples; the dictionary has been walked, so that every limit is known. */
+#include <stddef.h>
+
 #include "proto/otlp/check_state.h"
 
 struct shape {
     uint32_t values, timestamps;
 };
 
+#define WORD_CONTINUATIONS 0x8080808080808080ull
+
+/* Most samples have one value: up to eight bytes are counted in a word, without a branch for each. `n` is at least 1, and eight bytes
+ * may be read. Zero when the last varint does not end. */
+static inline uint32_t count_in_word(const uint8_t *p, size_t n)
+{
+    uint64_t word, ends;
+
+    memcpy(&word, p, sizeof(word));
+    ends = ~word & WORD_CONTINUATIONS & (~0ull >> (64 - 8 * n));
+    return ends >> (8 * n - 1) ? (uint32_t)((ends >> 7) * 0x0101010101010101ull >> 56) : 0;
+}
+
 static bool packed_values(struct check *c, struct pp_wire *w, uint32_t *count)
 {
     struct pp_wire packed;
     uint64_t value;
+    size_t n;
 
     if (!pp_wire_sub(w, &packed))
         return check_malformed(c);
+    n = (size_t)(packed.end - packed.p);
+    if (n >= 1 && n <= sizeof(value) && w->end - packed.p >= (ptrdiff_t)sizeof(value)) {
+        uint32_t values = count_in_word(packed.p, n);
+
+        *count += values;
+        return values > 0 || check_malformed(c);
+    }
     for (; pp_wire_more(&packed); ++*count)
         if (!pp_wire_varint(&packed, &value))
             return check_malformed(c);
@@ -145,8 +168,19 @@ static bool profile_sample(struct check *c, struct pp_wire *w, uint32_t *samples
 }
 
 /* The profile's own attributes stand last on the wire, but may come in pieces between samples, whose lists use the same scratch
- * space: so they are only ranged here and compared in a walk of their own. */
-static bool profile_field(struct check *c, struct pp_wire *w, uint32_t tag, uint32_t *samples, uint32_t *lists)
+ * space: so they get a walk of their own, over `lists`, the part of the message from the first to the last of them. */
+static bool profile_list(struct check *c, struct pp_wire *w, uint32_t tag, const uint8_t *from, struct pp_wire *lists)
+{
+    if (!lists->p)
+        lists->p = from;
+    if (!pp_wire_skip(w, tag))
+        return check_malformed(c);
+    lists->end = w->p;
+    return true;
+}
+
+static bool profile_field(struct check *c, struct pp_wire *w, uint32_t tag, const uint8_t *from, uint32_t *samples,
+                          struct pp_wire *lists)
 {
     uint64_t ignored;
     struct pp_str bytes;
@@ -172,8 +206,7 @@ static bool profile_field(struct check *c, struct pp_wire *w, uint32_t tag, uint
         return pp_wire_len(w, &bytes) || check_malformed(c);
     case PP_TAG_LEN(PP_PROFILE_ATTRIBUTES):
     case PP_TAG_VARINT(PP_PROFILE_ATTRIBUTES):
-        ++*lists;
-        return pp_wire_skip(w, tag) || check_malformed(c);
+        return profile_list(c, w, tag, from, lists);
     case PP_TAG_DROPPED:
         return pp_wire_skip(w, PP_TAG_LEN(PP_PROFILE_1_8_COMMENTS)) || check_malformed(c);
     default:
@@ -204,18 +237,20 @@ static bool profile_attributes(struct check *c, struct pp_wire w)
 
 static bool walk_profile(struct check *c, struct pp_wire w)
 {
-    struct pp_wire all = w;
-    uint32_t tag, samples = 0, lists = 0;
+    struct pp_wire lists = {0};
+    uint32_t tag, samples = 0;
 
     while (pp_wire_more(&w)) {
+        const uint8_t *from = w.p;
+
         if (!pp_wire_tag(&w, &tag))
             return check_malformed(c);
-        if (!profile_field(c, &w, pp_layout_profile_tag(c->layout, tag), &samples, &lists))
+        if (!profile_field(c, &w, pp_layout_profile_tag(c->layout, tag), from, &samples, &lists))
             return false;
     }
     c->info.counts.samples += samples;
     c->info.counts.profiles++;
-    return lists == 0 || profile_attributes(c, all);
+    return !lists.p || profile_attributes(c, lists);
 }
 
 /* Resource and scope alike: `attributes` and `dropped` are field numbers, text fields come before them, unknown ones behind. */

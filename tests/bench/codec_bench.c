@@ -69,7 +69,7 @@ static void encode_after(struct bench *b, unsigned edits)
 {
     const struct pp_encode_options inline_keys = {0};
     struct pp_batch *batch = pp_batch_ref(b->batch);
-    struct pp_bytes *bytes;
+    struct pp_bytes *bytes = NULL;
     struct pp_error err;
 
     if (!pp_batch_edit(&batch, edits, &err) || !pp_batch_encode(batch, &inline_keys, &bytes, &err))
@@ -212,7 +212,7 @@ static void measure_synthetic(const char *name, const struct pp_test_shape *shap
 {
     const struct pp_encode_options inline_keys = {0};
     struct pp_batch *batch = pp_test_batch(shape, 1);
-    struct pp_bytes *message;
+    struct pp_bytes *message = NULL;
 
     if (!batch || !pp_batch_encode(batch, &inline_keys, &message, NULL))
         die(name, NULL);
