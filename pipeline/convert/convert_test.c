@@ -339,6 +339,35 @@ static void test_merge(void **state)
     pp_pprof_done(&p);
 }
 
+#ifdef PP_ALLOC_FAULTS
+static void check_merge_failures(const struct pp_pprof *p)
+{
+    struct pp_batch *batch;
+    const struct pp_tables *tables;
+    struct pp_error err;
+    bool whole = false;
+
+    to_batch(p, &batch);
+    tables = pp_batch_tables(batch, &err);
+    for (size_t n = 1; !whole; n++) {
+        struct pp_pprof_merge merge = {0};
+        struct pp_buf buf;
+
+        pp_buf_init(&buf, BYTES_MAX);
+        pp_alloc_fail_at(n);
+        if (pp_pprof_merge_add(&merge, tables, &(struct pp_pprof_merge_options){.exact = n % 2}, &err))
+            whole = pp_pprof_encode(&merge.profile, &buf) && pp_alloc_count() < n;
+        else
+            pp_pprof_encode(&merge.profile, &buf); /* part of it is still a profile */
+        pp_alloc_fail_at(0);
+        pp_buf_done(&buf);
+        pp_pprof_merge_done(&merge);
+        assert_true(n < 10000);
+    }
+    pp_batch_unref(batch);
+}
+#endif
+
 /* Every allocation on the way fails once; nothing leaks, nothing crashes (the sanitizers tell). */
 static void test_allocation_failures(void **state)
 {
@@ -370,6 +399,7 @@ static void test_allocation_failures(void **state)
         else
             assert_int_equal(err.kind, PP_ERR_NOMEM);
     }
+    check_merge_failures(&p);
     pp_pprof_done(&p);
 #else
     (void)state;

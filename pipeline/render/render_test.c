@@ -290,13 +290,51 @@ static void test_depth_limit(void **state)
     end(&m);
 }
 
+/* Every allocation fails once: what is missing counts as cut, or the call says so; nothing leaks, nothing crashes. */
+static void test_allocation_failures(void **state)
+{
+#ifdef PP_ALLOC_FAULTS
+    static const char *const cpu[] = {"main;a;b 5", "main;c 7", NULL};
+    struct maker m;
+    const struct pp_tables *tables;
+    struct pp_error err;
+
+    (void)state;
+    begin(&m, "shop");
+    add_profile(&m, "cpu", "count", cpu);
+    tables = finish(&m);
+    for (size_t n = 1;; n++) {
+        struct pp_tree tree;
+        struct pp_buf buf;
+        bool ok;
+
+        pp_tree_init(&tree, 0, true);
+        pp_buf_init(&buf, PP_FLAMEGRAPH_BYTES_MAX);
+        pp_alloc_fail_at(n);
+        ok = pp_tree_add(&tree, tables, &err) && (tree.types.n == 0 || pp_folded_write(&tree, 0, &buf, &err)) &&
+             pp_flamegraph_write(&tree, PP_STR("t"), &buf, &err);
+        ok = ok && pp_alloc_count() < n;
+        pp_alloc_fail_at(0);
+        pp_buf_done(&buf);
+        pp_tree_done(&tree);
+        if (ok)
+            break;
+        assert_true(n < 1000);
+    }
+    end(&m);
+#else
+    (void)state;
+    skip();
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_merge),          cmocka_unit_test(test_unsymbolized),
         cmocka_unit_test(test_node_limit),     cmocka_unit_test(test_values_saturate),
         cmocka_unit_test(test_hostile_names),  cmocka_unit_test(test_page_boxes),
-        cmocka_unit_test(test_depth_limit),
+        cmocka_unit_test(test_depth_limit),    cmocka_unit_test(test_allocation_failures),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
