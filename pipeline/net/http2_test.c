@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "net/test_h2.h"
 
 #define ECHO "/t.T/Echo"
@@ -321,6 +322,51 @@ static void test_graceful_stop(void **state)
     test_server_stop(&t);
 }
 
+#define FAULTS_MAX 200u
+
+static void fail_at(void *arg)
+{
+    pp_alloc_fail_at(*(size_t *)arg);
+}
+
+static void count(void *arg)
+{
+    *(size_t *)arg = pp_alloc_count();
+}
+
+/* Each allocation of the loop's thread fails in turn, in both protocols: an answer, or a closed connection, and the next one is served. */
+static void test_no_memory(void **state)
+{
+    static const char h1[] = "POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc";
+    size_t never = 0, n = 1, used = 1;
+    struct test_server t;
+    char *answer;
+
+    (void)state;
+#ifndef PP_ALLOC_FAULTS
+    skip();
+#endif
+    start(&t);
+    for (; n <= used; n++) {
+        struct test_h2 h2;
+
+        assert_true(n < FAULTS_MAX);
+        pp_loop_call(t.loops.loops[0], fail_at, &n);
+        test_h2_open(&h2, &t, true);
+        test_h2_call(&h2, ECHO, FRAME_HELLO, false, NULL);
+        test_h2_run(&h2, test_h2_all_closed);
+        test_h2_close(&h2);
+        free(test_talk(&t, h1));
+        pp_loop_call(t.loops.loops[0], count, &used);
+        pp_loop_call(t.loops.loops[0], fail_at, &never);
+    }
+    assert_true(n > 10);
+    answer = test_talk(&t, h1);
+    assert_non_null(strstr(answer, "200 OK"));
+    free(answer);
+    test_server_stop(&t);
+}
+
 /* More streams than allowed: the ones too many are refused so that the client may try again, the others served. */
 static void test_stream_limit(void **state)
 {
@@ -354,7 +400,7 @@ int main(void)
         cmocka_unit_test(test_early_refusal), cmocka_unit_test(test_many_at_once),   cmocka_unit_test(test_resets),
         cmocka_unit_test(test_stalled_stream), cmocka_unit_test(test_header_flood),  cmocka_unit_test(test_ping_policy),
         cmocka_unit_test(test_keepalive),     cmocka_unit_test(test_max_age),        cmocka_unit_test(test_graceful_stop),
-        cmocka_unit_test(test_stream_limit),
+        cmocka_unit_test(test_stream_limit),  cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests_name("http2", tests, NULL, NULL);
