@@ -334,6 +334,15 @@ static void *emit_all_the_time(void *arg)
     return NULL;
 }
 
+/* Until some more have been accepted. */
+static void wait_for_batches(void)
+{
+    uint64_t before = load.accepted;
+
+    for (unsigned ms = 0; load.accepted == before && ms < PP_TESTING_WAIT_MS; ms++)
+        usleep(1000);
+}
+
 static void nothing_accepted_is_lost_under_load(void **state)
 {
     static const char *const configs[] = {
@@ -355,9 +364,12 @@ static void nothing_accepted_is_lost_under_load(void **state)
     begin(configs[0]);
     for (int i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, emit_all_the_time, component("r")), 0);
-    for (int round = 0; round < 30; round++)
+    for (int round = 0; round < 30; round++) {
+        wait_for_batches();
         if (!reload(configs[round % 6], &err))
             fail_msg("round %d: %s", round, err.message);
+    }
+    wait_for_batches();
     load.stop = true;
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
