@@ -30,6 +30,7 @@ static const struct pp_field service_fields[] = {
                "Pipelines by id: profiles, or profiles/name."),
     PP_ROW_GROUP(struct pp_doc_service_rows, telemetry, &pp_service_telemetry_group,
                  "The daemon's own logs and metrics."),
+    PP_ROW_IGNORED("profilesSupport", "a feature gate of the Collector; profiles need no gate here."),
     PP_ROW_END,
 };
 
