@@ -6,6 +6,7 @@
 #include "file_encode.h"
 #include "file_groups.h"
 #include "file_path.h"
+#include "file_seen.h"
 #include "file_snapshot.h"
 #include "pipeline/exporter_base.h"
 
@@ -172,7 +173,7 @@ static bool open_output(struct file_exporter *x, struct pp_error *err)
     x->groups = (struct pp_file_groups){.config = config};
     if (pp_file_is_grouped(config))
         return pp_file_groups_check(&x->groups, err);
-    return pp_file_stream_open(&x->stream, config, config->path, config->append || config->rotation, err);
+    return pp_file_stream_open(&x->stream, config, config->path, pp_file_seen_before(config->path) || config->append || config->rotation, err);
 }
 
 static bool close_output(struct file_exporter *x, struct pp_error *err)

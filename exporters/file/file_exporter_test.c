@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "file_backups.h"
 #include "file_path.h"
+#include "file_seen.h"
 #include "file_snapshot.h"
 #include "file_stream.h"
 
@@ -267,6 +268,18 @@ static void test_group_paths(void **state)
     pp_buf_done(&buf);
 }
 
+static void test_seen(void **state)
+{
+    char path[32];
+
+    (void)state;
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < 1000; i++) {
+            snprintf(path, sizeof(path), "/d/%d", i);
+            assert_int_equal(pp_file_seen_before(path), round);
+        }
+}
+
 static void test_folders(void **state)
 {
     struct world *w = *state;
@@ -324,7 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_WORLD(test_framing),     IN_WORLD(test_disk_full), IN_WORLD(test_disk_full_buffered),
         IN_WORLD(test_rotation),    IN_WORLD(test_backups),   cmocka_unit_test(test_group_paths),
-        IN_WORLD(test_folders),     IN_WORLD(test_snapshot_replace),
+        cmocka_unit_test(test_seen), IN_WORLD(test_folders),     IN_WORLD(test_snapshot_replace),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,18 +2,11 @@
 
 #include <errno.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "base/arena.h"
 #include "convert/any_text.h"
 #include "file_path.h"
-
-#define SEEN_MAX (1u << 20) /* different paths of one run that are told from those of an earlier run */
-
-struct seen_key {
-    const struct pp_file_groups *groups;
-    uint64_t hash;
-};
+#include "file_seen.h"
 
 /* Which path each resource of one batch goes to. */
 struct plan {
@@ -95,30 +88,6 @@ static bool close_oldest(struct pp_file_groups *g, struct pp_error *err)
     return ok;
 }
 
-static bool hash_equal(const void *context, uint32_t id)
-{
-    const struct seen_key *key = context;
-
-    return key->groups->seen.v[id] == key->hash;
-}
-
-/* Whether the file was open before in this run and closed for want of room: what was written then is in it. When memory is out the answer is yes,
- * which destroys nothing. */
-static bool seen_before(struct pp_file_groups *g, const char *path)
-{
-    struct seen_key key = {g, XXH3_64bits(path, strlen(path))};
-
-    if (pp_index_find(&g->seen_index, key.hash, hash_equal, &key) != PP_INDEX_NONE)
-        return true;
-    if (g->seen.n >= SEEN_MAX || !pp_vec_push(&g->seen, key.hash))
-        return true;
-    if (!pp_index_add(&g->seen_index, key.hash, (uint32_t)g->seen.n - 1)) {
-        g->seen.n--;
-        return true;
-    }
-    return false;
-}
-
 static struct pp_file_stream *stream_of(struct pp_file_groups *g, const char *path, struct pp_error *err)
 {
     struct pp_file_group made;
@@ -135,7 +104,7 @@ static struct pp_file_stream *stream_of(struct pp_file_groups *g, const char *pa
         return NULL;
     }
     if (!pp_file_make_parents(path, pp_file_directory_mode(g->config), err) ||
-        !pp_file_stream_open(&made.stream, g->config, path, seen_before(g, path) || g->config->append, err))
+        !pp_file_stream_open(&made.stream, g->config, path, pp_file_seen_before(path) || g->config->append, err))
         return NULL;
     made.used = ++g->tick;
     g->open.v[g->open.n++] = made;
@@ -199,7 +168,5 @@ bool pp_file_groups_close(struct pp_file_groups *g, struct pp_error *err)
     for (size_t i = 0; i < g->open.n; i++)
         ok &= pp_file_stream_close(&g->open.v[i].stream, ok ? err : NULL);
     pp_vec_done(&g->open);
-    pp_vec_done(&g->seen);
-    pp_index_done(&g->seen_index);
     return ok;
 }

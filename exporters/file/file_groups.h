@@ -2,7 +2,6 @@
 #ifndef PP_FILE_GROUPS_H
 #define PP_FILE_GROUPS_H
 
-#include "base/index.h"
 #include "base/vec.h"
 #include "file_stream.h"
 #include "profiles/batch.h"
@@ -18,8 +17,6 @@ struct pp_file_groups {
     const struct pp_file_config *config;
     PP_VEC(struct pp_file_group) open;
     uint64_t tick;
-    PP_VEC(uint64_t) seen; /* hashes of the paths opened since the start: these are added to, others are emptied unless `append` is set */
-    struct pp_index seen_index;
 };
 
 /* Encodes a part and adds it to a stream. */
