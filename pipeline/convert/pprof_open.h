@@ -6,7 +6,7 @@
 #include "pprof/pprof.h"
 
 #define PP_PPROF_FILE_BYTES_MAX ((size_t)64 << 20)      /* as it comes */
-#define PP_PPROF_INFLATED_BYTES_MAX ((size_t)256 << 20) /* uncompressed */
+#define PP_PPROF_INFLATED_BYTES_MAX ((size_t)128 << 20) /* uncompressed */
 
 struct pp_pprof_file {
     struct pp_bytes *bytes; /* what the profile's strings point into */

@@ -15,6 +15,7 @@
 /* Decoded tables may take this many bytes for one byte of the message, and PP_PPROF_BYTES_MIN beside; only a hostile message needs more. */
 #define PP_PPROF_BYTES_PER_WIRE_BYTE 16u
 #define PP_PPROF_BYTES_MIN ((size_t)1 << 20)
+#define PP_PPROF_BYTES_MAX ((size_t)1 << 30) /* and never more than this */
 
 struct pp_pprof_list {
     uint32_t first, n;

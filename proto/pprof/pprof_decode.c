@@ -175,10 +175,17 @@ static bool decode_all(struct pp_pprof_decoder *d, struct pp_str wire)
     return true;
 }
 
+static size_t table_bytes_max(size_t wire_bytes)
+{
+    if (wire_bytes > (PP_PPROF_BYTES_MAX - PP_PPROF_BYTES_MIN) / PP_PPROF_BYTES_PER_WIRE_BYTE)
+        return PP_PPROF_BYTES_MAX;
+    return wire_bytes * PP_PPROF_BYTES_PER_WIRE_BYTE + PP_PPROF_BYTES_MIN;
+}
+
 bool pp_pprof_decode(struct pp_str wire, struct pp_pprof *ret, struct pp_error *err)
 {
     struct pp_pprof p = {0};
-    struct pp_pprof_decoder d = {.p = &p, .err = err, .budget = wire.n * PP_PPROF_BYTES_PER_WIRE_BYTE + PP_PPROF_BYTES_MIN};
+    struct pp_pprof_decoder d = {.p = &p, .err = err, .budget = table_bytes_max(wire.n)};
     bool ok;
 
     if (wire.n == 0)

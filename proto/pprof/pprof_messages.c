@@ -9,8 +9,8 @@ bool pp_pprof_malformed(struct pp_pprof_decoder *d, const char *what)
 bool pp_pprof_charge(struct pp_pprof_decoder *d, size_t bytes)
 {
     if (bytes > d->budget)
-        return pp_error_set(d->err, PP_ERR_LIMIT, "malformed profile: more than %u bytes of tables a byte of input",
-                            PP_PPROF_BYTES_PER_WIRE_BYTE);
+        return pp_error_set(d->err, PP_ERR_LIMIT, "the profile needs too much memory: more than %u bytes for each of its own, or %zu MiB",
+                            PP_PPROF_BYTES_PER_WIRE_BYTE, PP_PPROF_BYTES_MAX >> 20);
     d->budget -= bytes;
     return true;
 }
