@@ -167,9 +167,12 @@ static bool decode_optional(struct pp_decoder *d, const struct pp_row *row,
                             const struct pp_node *node, const struct pp_path *path, void *member)
 {
     const struct pp_group *group = row->field->group;
-    void *value = pp_arena_alloc(d->arena, group->size);
     const void *outer_default = *(void **)member;
+    void *value;
 
+    if ((row->flags & PP_FIELD_NULL_ABSENT) && node->kind == PP_NODE_NULL)
+        return true;
+    value = pp_arena_alloc(d->arena, group->size);
     if (!value)
         return pp_decode_fail_nomem(d);
     if (outer_default)
@@ -231,14 +234,20 @@ static bool decode_group_map(struct pp_decoder *d, const struct pp_row *row,
     return ok;
 }
 
-/* null keeps the default, as in the Collector; a ${...} that gave nothing does so only for lists
- * and maps. */
+/* null keeps the default of lists, maps and choices, as in the Collector; other scalars take their
+ * zero. */
 static bool keeps_default(const struct pp_field *field, const struct pp_node *node)
 {
-    bool is_container = field->type == PP_FIELD_LIST || field->type == PP_FIELD_MAP ||
-                        field->type == PP_FIELD_STRING_MAP;
-
-    return node->kind == PP_NODE_NULL && (!node->original || is_container);
+    switch (field->type) {
+    case PP_FIELD_LIST:
+    case PP_FIELD_MAP:
+    case PP_FIELD_STRING_MAP:
+        return node->kind == PP_NODE_NULL;
+    case PP_FIELD_STRING_LIST:
+        return node->kind == PP_NODE_NULL && !node->original;
+    default:
+        return false;
+    }
 }
 
 static bool decode_row(struct pp_decoder *d, const struct pp_row *row, const struct pp_node *node,

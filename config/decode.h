@@ -9,8 +9,10 @@
  * All problems go to `diags`; NULL when there was an error among them. `mark` is for what is
  * missing: the position of the key that has this body.
  *
- * null keeps a key's default, as in the Collector; for an OPTIONAL it switches the block on with
- * its defaults. A list written as one string is split at commas. */
+ * null is a scalar's zero (false, 0, "", the empty choice if
+ * there is one) and keeps the default of a list, a map, a block, as in the Collector; an OPTIONAL
+ * it switches on with its defaults, unless the row is PP_FIELD_NULL_ABSENT. A list written as one
+ * string is split at commas. */
 const void *pp_decode(struct pp_arena *arena, const struct pp_group *group,
                       const struct pp_node *node, const struct pp_path *path, struct pp_mark mark,
                       struct pp_diags *diags);

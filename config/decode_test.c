@@ -107,8 +107,8 @@ static void test_every_kind(void **state)
 
 static void test_defaults(void **state)
 {
-    static const char *const texts[] = {"name: n",
-                                        "{name: n, count: null, ratio: ~, retry: , flag: }"};
+    static const char *const texts[] = {
+        "name: n", "{name: n, color: ~, words: , headers: ~, retry: , token: ~}"};
 
     (void)state;
     for (size_t i = 0; i < COUNT(texts); i++) {
@@ -136,6 +136,8 @@ static void test_problems(void **state)
         {"count: 5", "t.yaml:1:1: error: x::name: missing; this key is required\n"},
         {"", "t.yaml:1:1: error: x::name: missing; this key is required\n"},
         {"name:", "t.yaml:1:1: error: x::name: missing; this key is required\n"},
+        {"{name: n, count: ~}",
+         "t.yaml:1:18: error: x::count: expected an integer from 1 to 100, got nothing\n"},
         {"name: ''", "t.yaml:1:7: error: x::name: must not be empty\n"},
         {"[]", "t.yaml:1:1: error: x: expected a map, got a list\n"},
         {"name: 12",
@@ -293,6 +295,7 @@ static void test_groups(void **state)
         const char *yaml, *problems;
     } cases[] = {
         {&pp_grpc_client_group, "endpoint: h:4317", ""},
+        {&pp_grpc_client_group, "{endpoint: h:4317, compression: ~, keepalive: ~}", ""},
         {&pp_grpc_client_group, "endpoint: h:1\ntls: {ca_file: a, ca_pem: b}\n",
          "t.yaml:2:27: error: x::tls::ca_pem: give ca_file or ca_pem, not both\n"},
         {&pp_grpc_client_group, "endpoint: h:1\ntls: {cert_file: a}\n",
@@ -328,6 +331,8 @@ static void test_groups(void **state)
         {&pp_http_server_group, "endpoint: http://a:80",
          "t.yaml:1:11: error: x::endpoint: \"http://a:80\" is a URL; a server listens on "
          "host:port\n"},
+        {&pp_http_server_group, "endpoint: a:1\ntls:\ncors:\nauth:\n", ""},
+        {&pp_http_server_group, "endpoint: a:1\nkeepalive: {idle_timeout: 5s}\n", ""},
         {&pp_http_server_group, "endpoint: a:1\ntls: {}\n",
          "t.yaml:2:1: error: x::tls: a TLS server needs cert_file and key_file (or cert_pem and "
          "key_pem)\n"},

@@ -51,8 +51,7 @@ static bool fail_value(struct pp_decoder *d, const struct pp_row *row, const str
 }
 
 /* What the text means where no string is wanted: text that came out of a ${...} is looked at again,
- * quoted or not. Nothing out of a ${...} is a zero, as in the Collector; nothing written (a default
- * stays then) never comes here. */
+ * quoted or not. Nothing is a zero, as in the Collector. */
 static struct pp_scalar scalar_of(const struct pp_node *node, enum pp_scalar_type zero)
 {
     if (node->kind == PP_NODE_NULL)
@@ -94,6 +93,8 @@ static bool decode_string(struct pp_decoder *d, const struct pp_row *row,
 {
     const char *text;
 
+    if (node->kind == PP_NODE_NULL && !node->original && !*member)
+        return true; /* null without a default: absent */
     if (!string_of(node, &text))
         return fail_string(d, row, node, path);
     if ((row->flags & PP_FIELD_NONEMPTY) && !*text)
@@ -235,11 +236,14 @@ static bool decode_enum(struct pp_decoder *d, const struct pp_row *row, const st
                         const struct pp_path *path, int *member)
 {
     const struct pp_field *field = row->field;
-    struct pp_str text = node->original ? pp_str_c(node->original) : node->text;
+    bool empty = node->kind == PP_NODE_NULL;
+    struct pp_str text = node->original ? pp_str_c(node->original)
+                         : empty        ? PP_STR("")
+                                        : node->text;
     char choices[256] = "";
     const char *nearest;
 
-    if (node->kind != PP_NODE_SCALAR && !node->original)
+    if (node->kind != PP_NODE_SCALAR && !empty && !node->original)
         return pp_decode_fail_kind(d, node, path, "a string");
     for (int i = 0; field->choices[i]; i++) {
         if (pp_str_eq_c(text, field->choices[i])) {
@@ -247,6 +251,8 @@ static bool decode_enum(struct pp_decoder *d, const struct pp_row *row, const st
             return true;
         }
     }
+    if (empty && !node->original)
+        return true; /* null where the empty choice does not exist */
     list_choices(field, choices, sizeof(choices));
     nearest = pp_str_nearest(text, field->choices);
     if (nearest && *nearest)

@@ -184,7 +184,7 @@ static void test_typed(void **state)
     assert_int_equal(decode_value(&w, "integer", "${env:EMPTY}")->integer, 0);
     assert_false(decode_value(&w, "flag", "${env:EMPTY}")->flag);
     assert_true(decode_value(&w, "number", "${env:EMPTY}")->number == 0);
-    assert_int_equal(decode_value(&w, "integer", "")->integer, 42);
+    assert_int_equal(decode_value(&w, "integer", "")->integer, 0);
     assert_true(decode_value(&w, "number", "${env:FLOAT}")->number == 1.5);
     assert_true(decode_value(&w, "flag", "${env:TRUE}")->flag);
     target = decode_value(&w, "list", "${env:LIST}");

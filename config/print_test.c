@@ -57,7 +57,7 @@ static const struct pp_group exporter_group = {
 static const char written[] = "endpoint: h:4317\n"
                               "headers: {authorization: 'Bearer x', empty: ''}\n"
                               "tls: {ca_file: /ca.pem, key_pem: \"a\\nb\", cert_pem: c}\n"
-                              "keepalive:\n"
+                              "keepalive: {}\n"
                               "rules: [{key: 'true'}, {key: 'a: b', weight: 0.25}]\n"
                               "extra: [{a: [[1, '1'], []]}, {}, 0x10, ~, \"\\u2028\\x7fx\"]\n";
 
@@ -166,7 +166,7 @@ static void test_canonical(void **state)
         {"{endpoint: h, tls: {}}", "endpoint: h", true},
         {"{endpoint: h, pause: 2s}", "{endpoint: h, wait: 2s}", true},
         {"endpoint: h", "endpoint: g", false},
-        {"endpoint: h", "{endpoint: h, keepalive: }", false},
+        {"endpoint: h", "{endpoint: h, keepalive: {}}", false},
         {"{endpoint: h, headers: {a: x}}", "{endpoint: h, headers: {a: y}}",
          false}, /* secrets count */
         {"{endpoint: h, extra: 1}", "{endpoint: h, extra: '1'}", false},
@@ -238,7 +238,8 @@ static void test_table(void **state)
         "\\| with a bar. |\n",
         "| `rules[].weight` | number, 0 to 1 | `0.1` | A weight. |\n",
         "| `pause` | duration | `\"1.5s\"` | write wait Deprecated. |\n",
-        "ignored, with a warning: `tls.tpm`, `read_buffer_size`, `write_buffer_size`.\n",
+        "ignored, with a warning: `tls.include_insecure_cipher_suites`, `tls.tpm`, "
+        "`read_buffer_size`,",
     };
     struct pp_buf out;
 

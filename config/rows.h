@@ -33,6 +33,7 @@ enum pp_field_flags {
     PP_FIELD_IGNORED = 1 << 2,    /* accepted for the Collector's configs, has no meaning here: a warning; offset unused */
     PP_FIELD_DEPRECATED = 1 << 3, /* works, with a warning; the doc names the successor */
     PP_FIELD_ALIAS = 1 << 4,      /* another spelling of the row that stands before it: same member */
+    PP_FIELD_NULL_ABSENT = 1 << 6, /* OPTIONAL: `key:` (null) leaves the block out, as the Collector has it for some blocks */
     PP_FIELD_NONEMPTY = 1 << 5,   /* a string, list or map with nothing in it is an error */
 };
 
@@ -108,6 +109,7 @@ struct pp_group_map {
     {.name = #m, .type = (type_), .flags = (flags_), .offset = offsetof(s, m), .group = (group_), .doc = (doc_)}
 #define PP_ROW_GROUP(s, m, group_, doc_) PP_ROW_OF(PP_FIELD_GROUP, s, m, 0, group_, doc_)
 #define PP_ROW_OPTIONAL(s, m, group_, doc_) PP_ROW_OF(PP_FIELD_OPTIONAL, s, m, 0, group_, doc_)
+#define PP_ROW_OPTIONAL_OR_NULL(s, m, group_, doc_) PP_ROW_OF(PP_FIELD_OPTIONAL, s, m, PP_FIELD_NULL_ABSENT, group_, doc_)
 #define PP_ROW_LIST(s, m, flags_, group_, doc_) PP_ROW_OF(PP_FIELD_LIST, s, m, flags_, group_, doc_)
 #define PP_ROW_MAP(s, m, flags_, group_, doc_) PP_ROW_OF(PP_FIELD_MAP, s, m, flags_, group_, doc_)
 /* The group's keys beside this struct's own; `m` does not appear in the YAML. */

@@ -44,7 +44,7 @@ static bool read_digits(const char *digits, int base, uint64_t *ret)
 static int number_base(const char **digits)
 {
     const char *p = *digits;
-    char kind = p[0] == '0' ? (char)(p[1] | 0x20) : 0;
+    int kind = p[0] == '0' ? p[1] | 0x20 : 0;
 
     if (kind == 'x' || kind == 'o' || kind == 'b') {
         *digits = p + 2;

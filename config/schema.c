@@ -17,6 +17,12 @@ static void emit_pair(struct pp_emitter *e, const char *key, const char *text)
     pp_emit_string_c(e, text);
 }
 
+static void emit_int_pair(struct pp_emitter *e, const char *key, int64_t value)
+{
+    pp_emit_key_c(e, key);
+    pp_emit_int(e, value);
+}
+
 /* "type": [type, "null"]: null keeps the default. */
 static void emit_type(struct pp_emitter *e, const char *type)
 {
@@ -94,7 +100,7 @@ static void emit_value_keywords(struct pp_emitter *e, const struct pp_row *row)
         emit_type(e, "array");
         emit_items(e, "items", field->group);
         if (nonempty)
-            pp_emit_key_c(e, "minItems"), pp_emit_int(e, 1);
+            emit_int_pair(e, "minItems", 1);
         break;
     case PP_FIELD_STRING_MAP:
     case PP_FIELD_MAP:
@@ -104,7 +110,7 @@ static void emit_value_keywords(struct pp_emitter *e, const struct pp_row *row)
     case PP_FIELD_STRING:
         emit_type(e, "string");
         if (nonempty)
-            pp_emit_key_c(e, "minLength"), pp_emit_int(e, 1);
+            emit_int_pair(e, "minLength", 1);
         break;
     default: /* a node: anything goes */
         break;
@@ -143,11 +149,15 @@ static void emit_doc(struct pp_emitter *e, const struct pp_row *row)
                   row->doc ? row->doc : "");
     if (text.failed)
         e->out->failed = true;
-    else if (text.len)
-        pp_emit_key_c(e, "description"), pp_emit_string(e, pp_buf_str(&text));
+    if (text.len) {
+        pp_emit_key_c(e, "description");
+        pp_emit_string(e, pp_buf_str(&text));
+    }
     pp_buf_done(&text);
-    if (row->flags & (PP_FIELD_DEPRECATED | PP_FIELD_IGNORED))
-        pp_emit_key_c(e, "deprecated"), pp_emit_plain(e, "true");
+    if (row->flags & (PP_FIELD_DEPRECATED | PP_FIELD_IGNORED)) {
+        pp_emit_key_c(e, "deprecated");
+        pp_emit_plain(e, "true");
+    }
 }
 
 /* The default of a plain member; blocks show theirs key by key. */

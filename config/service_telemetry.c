@@ -175,6 +175,11 @@ static void validate(const void *value, struct pp_check *check)
     }
     for (size_t i = 0; resource && resource->kind == PP_NODE_MAP && i < resource->n; i++) {
         const struct pp_node *item = resource->entries[i].value;
+
+        if (strcmp(resource->entries[i].key->text.p, "detection/development") == 0) {
+            pp_check_warn(check, "resource", "ignored: detection/development; nothing is detected");
+            continue;
+        }
         if (item->kind == PP_NODE_LIST ? item != list : item->kind == PP_NODE_MAP)
             pp_check_error(check, "resource", "the attribute \"%s\" must be a string, not %s",
                            resource->entries[i].key->text.p, pp_node_kind_name(item));
@@ -204,11 +209,23 @@ pp_telemetry_endpoint(const struct pp_service_telemetry *telemetry, size_t i)
     return NULL;
 }
 
+/* The i-th of {name: value}; entries that are no attributes (detection/development) are passed
+ * over. */
+static const struct pp_entry *attribute_entry(const struct pp_node *resource, size_t i)
+{
+    for (size_t e = 0; resource && resource->kind == PP_NODE_MAP && e < resource->n; e++) {
+        enum pp_node_kind kind = resource->entries[e].value->kind;
+        if ((kind == PP_NODE_SCALAR || kind == PP_NODE_NULL) && i-- == 0)
+            return &resource->entries[e];
+    }
+    return NULL;
+}
+
 bool pp_telemetry_attribute(const struct pp_service_telemetry *telemetry, size_t i,
                             const char **ret_name, const char **ret_value)
 {
-    const struct pp_node *resource = telemetry->resource;
-    const struct pp_node *list = pp_node_get(resource, "attributes"), *value;
+    const struct pp_node *list = pp_node_get(telemetry->resource, "attributes"), *value;
+    const struct pp_entry *entry;
 
     if (list && list->kind == PP_NODE_LIST) {
         if (i >= list->n)
@@ -216,10 +233,11 @@ bool pp_telemetry_attribute(const struct pp_service_telemetry *telemetry, size_t
         *ret_name = pp_node_get(list->items[i], "name")->text.p;
         value = pp_node_get(list->items[i], "value");
     } else {
-        if (!resource || resource->kind != PP_NODE_MAP || i >= resource->n)
+        entry = attribute_entry(telemetry->resource, i);
+        if (!entry)
             return false;
-        *ret_name = resource->entries[i].key->text.p;
-        value = resource->entries[i].value;
+        *ret_name = entry->key->text.p;
+        value = entry->value;
     }
     *ret_value = value->original               ? value->original
                  : value->kind == PP_NODE_NULL ? NULL

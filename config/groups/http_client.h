@@ -6,6 +6,11 @@
 #include "config/groups/compression.h"
 #include "config/groups/tls.h"
 
+struct pp_http_client_keepalive {
+    int64_t max_idle_conns;
+    int64_t idle_conn_timeout;
+};
+
 struct pp_http_client_config {
     const char *endpoint;  /* a URL; whether it may be NULL is the component's rule */
     const char *proxy_url; /* NULL: from the environment, as curl does */
@@ -15,9 +20,14 @@ struct pp_http_client_config {
     struct pp_auth_config *auth;
     int compression; /* enum pp_compression */
     struct pp_compression_params compression_params;
-    int64_t max_idle_conns;
     int64_t max_conns_per_host; /* 0: no limit */
-    int64_t idle_conn_timeout;
+    union { /* the same two by their old keys and by those of the block that has them since 0.162 */
+        struct {
+            int64_t max_idle_conns;
+            int64_t idle_conn_timeout;
+        };
+        struct pp_http_client_keepalive keepalive;
+    };
     bool disable_keep_alives;
     bool force_attempt_http2;
     struct pp_group_list middlewares;
@@ -26,8 +36,9 @@ struct pp_http_client_config {
 /* No compression and no timeout, as the Collector's generic client; otlp_http adds its own behind
  * it in the initialiser. */
 #define PP_HTTP_CLIENT_DEFAULTS_BODY                                                               \
-    .compression_params = PP_COMPRESSION_PARAMS_DEFAULTS, .max_idle_conns = 100,                   \
-    .idle_conn_timeout = PP_NS(90), .force_attempt_http2 = true
+    .compression_params = PP_COMPRESSION_PARAMS_DEFAULTS,                                          \
+    .keepalive = {.max_idle_conns = 100, .idle_conn_timeout = PP_NS(90)},                          \
+    .force_attempt_http2 = true
 
 extern const struct pp_field pp_http_client_fields[];
 extern const struct pp_group pp_http_client_group;

@@ -15,13 +15,26 @@ _Static_assert(sizeof(pp_http_server_encodings) / sizeof(pp_http_server_encoding
                    PP_HTTP_SERVER_ENCODINGS + 1,
                "the count in the header and the list differ");
 
+static const struct pp_field keepalive_fields[] = {
+    PP_ROW_DURATION(struct pp_http_server_keepalive, idle_timeout, 0, 0, PP_DURATION_MAX_S,
+                    "An idle connection is closed after this time; 0 never."),
+    PP_ROW_END,
+};
+
+static const struct pp_group keepalive_group = {
+    .name = "keepalive",
+    .size = sizeof(struct pp_http_server_keepalive),
+    .fields = keepalive_fields,
+};
+
 const struct pp_field pp_http_server_fields[] = {
     PP_ROW_STRING(CONFIG, endpoint, PP_FIELD_REQUIRED | PP_FIELD_NONEMPTY,
                   "Address to listen on: host:port, or a path with transport unix."),
     PP_ROW_ENUM(CONFIG, transport, 0, pp_transport_choices, "Kind of socket."),
-    PP_ROW_OPTIONAL(CONFIG, tls, &pp_tls_server_group, "Speak TLS; plaintext without this block."),
-    PP_ROW_OPTIONAL(CONFIG, cors, &pp_cors_group, "Browsers of which origins may call."),
-    PP_ROW_OPTIONAL(CONFIG, auth, &pp_auth_group, "Who may send."),
+    PP_ROW_OPTIONAL_OR_NULL(CONFIG, tls, &pp_tls_server_group,
+                            "Speak TLS; plaintext without this block."),
+    PP_ROW_OPTIONAL_OR_NULL(CONFIG, cors, &pp_cors_group, "Browsers of which origins may call."),
+    PP_ROW_OPTIONAL_OR_NULL(CONFIG, auth, &pp_auth_group, "Who may send."),
     PP_ROW_INT(CONFIG, max_request_body_size, 0, 0, BODY_BYTES_MAX,
                "Largest body in bytes, as sent and as inflated; 0 is the default."),
     PP_ROW_BOOL(CONFIG, include_metadata, 0, "The request's headers travel with the data."),
@@ -32,6 +45,8 @@ const struct pp_field pp_http_server_fields[] = {
     DURATION(read_header_timeout, "Longest time to read a request's headers; 0 sets no limit."),
     DURATION(write_timeout, "Longest time to write an answer; 0 sets no limit."),
     DURATION(idle_timeout, "An idle connection is closed after this time; 0 never."),
+    PP_ROW_GROUP(CONFIG, keepalive, &keepalive_group,
+                 "The same key, as the Collector has it since 0.162."),
     PP_ROW_BOOL(CONFIG, keep_alives_enabled, 0, "A connection may carry several requests."),
     PP_ROW_LIST(CONFIG, middlewares, 0, &pp_middleware_group, "Extensions that stand in between."),
     PP_ROW_IGNORED("dialer", "Has no meaning for a server."),

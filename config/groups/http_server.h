@@ -7,6 +7,10 @@
 #include "config/groups/net.h"
 #include "config/groups/tls.h"
 
+struct pp_http_server_keepalive {
+    int64_t idle_timeout;
+};
+
 struct pp_http_server_config {
     const char *endpoint;
     int transport;                    /* enum pp_transport */
@@ -21,7 +25,10 @@ struct pp_http_server_config {
     int64_t read_timeout;       /* 0: none, here and in the next three */
     int64_t read_header_timeout;
     int64_t write_timeout;
-    int64_t idle_timeout;
+    union { /* by its old key and by that of the block that has it since 0.162 */
+        int64_t idle_timeout;
+        struct pp_http_server_keepalive keepalive;
+    };
     bool keep_alives_enabled;
     struct pp_group_list middlewares;
 };

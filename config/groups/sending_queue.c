@@ -6,6 +6,8 @@ static const struct pp_field partition_fields[] = {
     PP_ROW_STRINGS(struct pp_batch_partition, metadata_keys, 0,
                    "Request metadata whose values keep batches apart; needs include_metadata at "
                    "the receiver."),
+    PP_ROW_IGNORED("cache_size", "the number of partitions is bounded by the queue."),
+    PP_ROW_IGNORED("idle_timeout", "a partition goes when its batch has gone."),
     PP_ROW_END,
 };
 

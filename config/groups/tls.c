@@ -26,6 +26,7 @@ const struct pp_field pp_tls_common_fields[] = {
                    "Key exchange groups, the preferred one first."),
     PP_ROW_DURATION(struct pp_tls_config, reload_interval, 0, 0, PP_DURATION_MAX_S,
                     "How often certificate and key are read again; 0 reads them once."),
+    PP_ROW_IGNORED("include_insecure_cipher_suites", "cipher_suites alone says which are used."),
     PP_ROW_IGNORED("tpm", "Keys in a TPM are not supported."),
     PP_ROW_END,
 };
