@@ -11,44 +11,50 @@
 
 static void write_message(struct pp_buf *out, struct pp_wire w, const struct pp_otlp_message *message);
 
-static void write_u64(struct pp_buf *out, uint64_t v, bool negative)
-{
-    char text[24], *p = text + sizeof(text);
+#define DOUBLE_TEXT_MAX 32u /* bytes of "-1.7976931348623157e+308" and its NUL, at least */
+#define NUMBER_TEXT_MAX 48u /* bytes of any number with its quotes and a comma */
 
-    do
-        *--p = (char)('0' + v % 10);
-    while (v /= 10);
-    if (negative)
-        *--p = '-';
-    pp_buf_add(out, p, (size_t)(text + sizeof(text) - p));
+/* Room that is nearly always there already. */
+static inline char *room(struct pp_buf *out, size_t n)
+{
+    return !out->failed && out->cap - out->len >= n && out->max - out->len >= n ? out->data + out->len : pp_buf_reserve(out, n);
 }
 
-static void write_i64(struct pp_buf *out, int64_t v)
+static char *put_u64(char *p, uint64_t v)
 {
-    write_u64(out, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, v < 0);
+    char text[20], *from = text + sizeof(text);
+
+    do
+        *--from = (char)('0' + v % 10);
+    while (v /= 10);
+    memcpy(p, from, (size_t)(text + sizeof(text) - from));
+    return p + (text + sizeof(text) - from);
+}
+
+static char *put_i64(char *p, int64_t v)
+{
+    if (v >= 0)
+        return put_u64(p, (uint64_t)v);
+    *p++ = '-';
+    return put_u64(p, 0 - (uint64_t)v);
 }
 
 /* The shortest of the usual forms that reads back as the same number. */
-static void write_double(struct pp_buf *out, uint64_t bits)
+static char *put_double(char *p, uint64_t bits)
 {
-    char text[40];
     double v;
 
     memcpy(&v, &bits, sizeof(v));
-    if (isnan(v)) {
-        pp_buf_add_c(out, "\"NaN\"");
-        return;
-    }
-    if (isinf(v)) {
-        pp_buf_add_c(out, v < 0 ? "\"-Infinity\"" : "\"Infinity\"");
-        return;
-    }
+    if (isnan(v))
+        return stpcpy(p, "\"NaN\"");
+    if (isinf(v))
+        return stpcpy(p, v < 0 ? "\"-Infinity\"" : "\"Infinity\"");
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, v);
-        if (strtod(text, NULL) == v)
+        snprintf(p, DOUBLE_TEXT_MAX, "%.*g", digits, v);
+        if (strtod(p, NULL) == v)
             break;
     }
-    pp_buf_add_c(out, text);
+    return p + strlen(p);
 }
 
 static void write_hex(struct pp_buf *out, struct pp_str s)
@@ -91,29 +97,34 @@ static void write_base64(struct pp_buf *out, struct pp_str s)
 }
 
 /* A number as it was read from the wire. 64-bit integers are strings, for JavaScript's numbers cannot hold them. */
-static void write_number(struct pp_buf *out, enum pp_otlp_type type, uint64_t v)
+static char *put_number(char *p, enum pp_otlp_type type, uint64_t v)
 {
     switch (type) {
     case PP_OTLP_INT32:
-        write_i64(out, (int32_t)v);
-        break;
+        return put_i64(p, (int32_t)v);
     case PP_OTLP_UINT32:
-        write_u64(out, (uint32_t)v, false);
-        break;
+        return put_u64(p, (uint32_t)v);
     case PP_OTLP_DOUBLE:
-        write_double(out, v);
-        break;
+        return put_double(p, v);
     case PP_OTLP_BOOL:
-        pp_buf_add_c(out, v ? "true" : "false");
-        break;
+        return stpcpy(p, v ? "true" : "false");
     default:
-        pp_buf_add_byte(out, '"');
-        if (type == PP_OTLP_INT64)
-            write_i64(out, (int64_t)v);
-        else
-            write_u64(out, v, false);
-        pp_buf_add_byte(out, '"');
+        *p++ = '"';
+        p = type == PP_OTLP_INT64 ? put_i64(p, (int64_t)v) : put_u64(p, v);
+        *p++ = '"';
+        return p;
     }
+}
+
+static void write_number(struct pp_buf *out, enum pp_otlp_type type, uint64_t v, bool comma)
+{
+    char *p = room(out, NUMBER_TEXT_MAX), *from = p;
+
+    if (!p)
+        return;
+    if (comma)
+        *p++ = ',';
+    out->len += (size_t)(put_number(p, type, v) - from);
 }
 
 static void write_text(struct pp_buf *out, const struct pp_otlp_field *field, struct pp_str s)
@@ -133,12 +144,19 @@ static bool is_text(const struct pp_otlp_field *field)
 
 static void write_name(struct pp_buf *out, const struct pp_otlp_field *field, bool *first)
 {
+    size_t n = strlen(field->name);
+    char *p = room(out, n + 4), *from = p;
+
+    if (!p)
+        return;
     if (!*first)
-        pp_buf_add_byte(out, ',');
+        *p++ = ',';
     *first = false;
-    pp_buf_add_byte(out, '"');
-    pp_buf_add_c(out, field->name);
-    pp_buf_add(out, "\":", 2);
+    *p++ = '"';
+    p = (char *)memcpy(p, field->name, n) + n;
+    *p++ = '"';
+    *p++ = ':';
+    out->len += (size_t)(p - from);
 }
 
 static bool read_number(struct pp_wire *w, bool fixed, uint64_t *ret)
@@ -164,22 +182,17 @@ static void write_elements(struct pp_buf *out, const struct pp_otlp_field *field
             write_message(out, sub, field->message);
         return;
     }
-    if (PP_WIRE_TYPE(tag) != PP_WIRE_LEN) {
-        if (*any)
-            pp_buf_add_byte(out, ',');
-        *any = true;
-        if (read_number(w, fixed, &v))
-            write_number(out, field->type, v);
-        return;
+    if (PP_WIRE_TYPE(tag) == PP_WIRE_LEN) {
+        if (!pp_wire_sub(w, &sub))
+            return;
+        w = &sub;
     }
-    if (!pp_wire_sub(w, &sub))
-        return;
-    while (pp_wire_more(&sub) && read_number(&sub, fixed, &v)) {
-        if (*any)
-            pp_buf_add_byte(out, ',');
+    do {
+        if (!pp_wire_more(w) || !read_number(w, fixed, &v))
+            return;
+        write_number(out, field->type, v, *any);
         *any = true;
-        write_number(out, field->type, v);
-    }
+    } while (w == &sub);
 }
 
 /* The next occurrence of a field at or behind *w; in an ordered message the search ends at a higher one. */
@@ -267,7 +280,7 @@ static void write_scalar(struct pp_buf *out, const struct pp_otlp_field *field, 
     if (is_text(field))
         write_text(out, field, s);
     else
-        write_number(out, field->type, v);
+        write_number(out, field->type, v, false);
 }
 
 /* Whether field numbers never go down, as every encoder in use writes them. */

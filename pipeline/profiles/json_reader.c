@@ -25,25 +25,6 @@ bool pp_json_fail(struct pp_json_reader *r, const char *fmt, ...)
     return pp_error_prefix(r->err, "JSON at byte %zu", r->at);
 }
 
-char pp_json_peek(struct pp_json_reader *r)
-{
-    for (; r->at < r->text.n; r->at++) {
-        char c = r->text.p[r->at];
-
-        if (c != ' ' && c != '\n' && c != '\r' && c != '\t')
-            return c;
-    }
-    return '\0';
-}
-
-bool pp_json_accept(struct pp_json_reader *r, char c)
-{
-    if (pp_json_peek(r) != c || r->at == r->text.n)
-        return false;
-    r->at++;
-    return true;
-}
-
 bool pp_json_accept_word(struct pp_json_reader *r, const char *word)
 {
     size_t n = strlen(word);
@@ -190,9 +171,10 @@ static size_t digits(struct pp_json_reader *r)
     return r->at - from;
 }
 
-static bool accept_now(struct pp_json_reader *r, const char *any)
+/* Without white space before it; `b` may be the same as `a`. */
+static bool accept_now(struct pp_json_reader *r, char a, char b)
 {
-    if (r->at == r->text.n || !r->text.p[r->at] || !strchr(any, r->text.p[r->at]))
+    if (r->at == r->text.n || (r->text.p[r->at] != a && r->text.p[r->at] != b))
         return false;
     r->at++;
     return true;
@@ -205,13 +187,13 @@ bool pp_json_number(struct pp_json_reader *r, struct pp_str *ret)
 
     pp_json_peek(r);
     from = r->at;
-    accept_now(r, "-");
+    accept_now(r, '-', '-');
     whole = digits(r);
     ok = whole > 0 && (whole == 1 || r->text.p[r->at - whole] != '0');
-    if (accept_now(r, "."))
+    if (accept_now(r, '.', '.'))
         ok = digits(r) > 0 && ok;
-    if (accept_now(r, "eE")) {
-        accept_now(r, "+-");
+    if (accept_now(r, 'e', 'E')) {
+        accept_now(r, '+', '-');
         ok = digits(r) > 0 && ok;
     }
     if (!ok)

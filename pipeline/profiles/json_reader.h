@@ -20,9 +20,26 @@ void pp_json_reader_done(struct pp_json_reader *r);
 bool pp_json_fail(struct pp_json_reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* The next byte that is not white space, not consumed; 0 at the end. */
-char pp_json_peek(struct pp_json_reader *r);
+static inline char pp_json_peek(struct pp_json_reader *r)
+{
+    for (; r->at < r->text.n; r->at++) {
+        char c = r->text.p[r->at];
+
+        if (c != ' ' && c != '\n' && c != '\r' && c != '\t')
+            return c;
+    }
+    return '\0';
+}
+
 /* Consumes `c` where it comes next. */
-bool pp_json_accept(struct pp_json_reader *r, char c);
+static inline bool pp_json_accept(struct pp_json_reader *r, char c)
+{
+    if (pp_json_peek(r) != c || r->at == r->text.n)
+        return false;
+    r->at++;
+    return true;
+}
+
 /* Consumes the word (null, true, false) where it comes next. */
 bool pp_json_accept_word(struct pp_json_reader *r, const char *word);
 

@@ -213,6 +213,27 @@ static void test_readings(void **state)
     }
 }
 
+/* Doubles come back as they went. */
+static void test_doubles(void **state)
+{
+    static const char *const texts[] = {"0", "-0", "0.1", "1e+100", "-1.7976931348623157e+308", "4.94065645841247e-324", "0.30000000000000004", "123456789012345.6",
+                                        "\"NaN\"", "\"-Infinity\""};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct pp_batch *batch;
+        char want[256], *got;
+
+        snprintf(want, sizeof(want), "{\"resourceProfiles\":[{\"resource\":{\"attributes\":[{\"key\":\"d\",\"value\":{\"doubleValue\":%s}}]}}],"
+                                     "\"dictionary\":{}}", texts[i]);
+        batch = from_json(want);
+        got = to_json(batch);
+        assert_string_equal(got, want);
+        free(got);
+        pp_batch_unref(batch);
+    }
+}
+
 static void test_limits(void **state)
 {
     struct pp_batch *batch = NULL;
@@ -282,7 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_text),   cmocka_unit_test(test_scattered),
-        cmocka_unit_test(test_readings),   cmocka_unit_test(test_limits), cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_readings),   cmocka_unit_test(test_doubles), cmocka_unit_test(test_limits), cmocka_unit_test(test_cut),
 #ifdef PP_ALLOC_FAULTS
         cmocka_unit_test(test_allocation_failures),
 #endif

@@ -200,6 +200,7 @@ static void measure_message(const char *name, struct pp_bytes *message)
     if (b.pieces_n > 1)
         measure(&b, "merge_of_16_decoded", run_merge, b.pieces_bytes);
     measure(&b, "json_write", run_json_write, message->len);
+    run_json_write(&b);
     measure(&b, "json_read", run_json_read, b.json.len);
     for (size_t i = 0; i < b.pieces_n; i++)
         pp_batch_unref(b.pieces[i]);
