@@ -282,7 +282,7 @@ static bool walk_origin(struct check *c, struct pp_wire w, uint32_t attributes, 
 }
 
 /* The resource or scope of a message, field 1 of both. It may come in several pieces, whose attributes are one list. */
-static bool walk_origin_pieces(struct check *c, struct pp_wire w, uint32_t attributes, uint32_t dropped)
+static bool walk_origin_pieces(struct check *c, struct pp_wire w, uint32_t attributes, uint32_t dropped, const char *name)
 {
     uint32_t tag, pairs = 0;
     struct pp_wire piece;
@@ -299,9 +299,9 @@ static bool walk_origin_pieces(struct check *c, struct pp_wire w, uint32_t attri
         if (!pp_wire_sub(&w, &piece))
             return check_malformed(c);
         if (!walk_origin(c, piece, attributes, dropped, &pairs))
-            return false;
+            return check_step(c, name, CHECK_NO_INDEX);
     }
-    return check_pairs_end(c);
+    return check_pairs_end(c) || check_step(c, name, CHECK_NO_INDEX);
 }
 
 static bool walk_scope_profiles(struct check *c, struct pp_wire w)
@@ -309,8 +309,8 @@ static bool walk_scope_profiles(struct check *c, struct pp_wire w)
     uint32_t tag, profiles = 0;
     struct pp_wire sub;
 
-    if (!walk_origin_pieces(c, w, PP_SCOPE_ATTRIBUTES, PP_SCOPE_DROPPED))
-        return check_step(c, "scope", CHECK_NO_INDEX);
+    if (!walk_origin_pieces(c, w, PP_SCOPE_ATTRIBUTES, PP_SCOPE_DROPPED, "scope"))
+        return false;
     while (pp_wire_more(&w)) {
         bool ok;
 
@@ -343,8 +343,8 @@ bool check_resource_profiles(struct check *c, struct pp_wire w)
     uint32_t tag, scopes = 0;
     struct pp_wire sub;
 
-    if (!walk_origin_pieces(c, w, PP_RESOURCE_ATTRIBUTES, PP_RESOURCE_DROPPED))
-        return check_step(c, "resource", CHECK_NO_INDEX);
+    if (!walk_origin_pieces(c, w, PP_RESOURCE_ATTRIBUTES, PP_RESOURCE_DROPPED, "resource"))
+        return false;
     while (pp_wire_more(&w)) {
         bool ok;
 
