@@ -62,14 +62,18 @@ bool pp_graph_prepare(struct pp_graph *graph, bool started_only)
     return true;
 }
 
+void pp_graph_wire_node(struct pp_graph *graph, size_t node)
+{
+    if (!graph->instances[node] || !graph->targets[node])
+        return;
+    pp_downstream_set(&graph->instances[node]->downstream, graph->targets[node]);
+    graph->targets[node] = NULL;
+}
+
 void pp_graph_wire(struct pp_graph *graph)
 {
-    for (size_t i = 0; i < graph->plan->nodes.n; i++) {
-        if (!graph->instances[i])
-            continue;
-        pp_downstream_set(&graph->instances[i]->downstream, graph->targets[i]);
-        graph->targets[i] = NULL;
-    }
+    for (size_t i = 0; i < graph->plan->nodes.n; i++)
+        pp_graph_wire_node(graph, i);
 }
 
 void pp_graph_cut(struct pp_graph *graph, size_t node)

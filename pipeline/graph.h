@@ -12,6 +12,8 @@ void pp_graph_done(struct pp_graph *graph);
 bool pp_graph_make(struct pp_graph *graph, struct pp_service *service, size_t node, struct pp_error *err);
 /* Allocates all target sets, so that wiring cannot fail later. Targets without an instance or not started are left out when `started_only`. */
 bool pp_graph_prepare(struct pp_graph *graph, bool started_only);
+/* Gives one instance the targets prepared for it; does nothing when it has them already. */
+void pp_graph_wire_node(struct pp_graph *graph, size_t node);
 /* Gives every instance its targets, those that are fed first. */
 void pp_graph_wire(struct pp_graph *graph);
 /* What the node's instance emits from now on is answered with "retry". */

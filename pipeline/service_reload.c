@@ -103,6 +103,13 @@ static bool may_be_in_the_way(const struct reload *reload, enum pp_component_kin
     return false;
 }
 
+/* A new instance is wired before it starts: a receiver takes data from its first moment on, and what it feeds comes earlier in the plan. */
+static bool start_new(struct reload *reload, size_t i, struct pp_error *err)
+{
+    pp_graph_wire_node(&reload->new, i);
+    return pp_instance_start(reload->new.instances[i], err);
+}
+
 /* Starts what can run beside the old graph, notes what has to wait. False: something failed for which nothing old can be to blame. */
 static bool start_beside(struct reload *reload, struct pp_error *err)
 {
@@ -115,7 +122,7 @@ static bool start_beside(struct reload *reload, struct pp_error *err)
         if (k < old_n(reload) && !factory->starts_beside_old && !owns_nothing(factory->kind)) {
             reload->late[i] = true;
             reload->drained[k] = true;
-        } else if (!pp_instance_start(reload->new.instances[i], err)) {
+        } else if (!start_new(reload, i, err)) {
             if (!may_be_in_the_way(reload, factory->kind))
                 return false;
             reload->late[i] = true;
@@ -146,7 +153,7 @@ static void make_way(struct reload *reload)
 static bool start_late(struct reload *reload, struct pp_error *err)
 {
     for (size_t i = 0; i < reload->new.plan->nodes.n; i++)
-        if (reload->late[i] && !pp_instance_start(reload->new.instances[i], err))
+        if (reload->late[i] && !start_new(reload, i, err))
             return false;
     return true;
 }
