@@ -63,7 +63,7 @@ static const struct {
     {"--config /nonexistent/x.yaml", 1, "/nonexistent/x.yaml"},
     {NOP_PIPELINE " --set service.telemetry.metrics.level=none --set service.telemetry.logs.output_paths=[/nonexistent/log]", 3,
      "cannot write /nonexistent/log"},
-    /* timeout(1) sends SIGTERM; --preserve-status hands our own code on. */
+    /* timeout(1) sends SIGTERM, once with --foreground; --preserve-status hands our own code on. */
     {NOP_PIPELINE " --set service.telemetry.metrics.level=none", 0, "runs 2 component instances in 1 pipelines"},
 };
 
@@ -73,7 +73,7 @@ static int run(const char *args, char *output)
     size_t n;
     FILE *pipe;
 
-    snprintf(command, sizeof(command), "timeout --preserve-status 2 %s %s 2>&1", binary, args);
+    snprintf(command, sizeof(command), "timeout --foreground --preserve-status 2 %s %s 2>&1", binary, args);
     pipe = popen(command, "r");
     assert_non_null(pipe);
     n = fread(output, 1, OUTPUT_MAX - 1, pipe);

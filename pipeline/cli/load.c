@@ -47,7 +47,8 @@ void pp_report_print(const struct pp_diags *diags)
 
     pp_buf_init(&out, REPORT_BYTES_MAX);
     pp_diags_print(diags, &out);
-    fwrite(out.data, 1, out.len, stderr);
+    if (out.len)
+        fwrite(out.data, 1, out.len, stderr);
     pp_buf_done(&out);
 }
 
