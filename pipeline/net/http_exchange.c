@@ -117,6 +117,15 @@ static bool is_grpc(const struct pp_http_request *request)
     return value.n == type.n || value.p[type.n] == '+' || value.p[type.n] == ';';
 }
 
+static void refuse_oversize(struct http_exchange *exchange)
+{
+    char message[96];
+
+    snprintf(message, sizeof(message), "request body is over the limit of %llu bytes",
+             (unsigned long long)exchange->request.body_bytes_max);
+    http_exchange_refuse(exchange, 413, message);
+}
+
 bool http_exchange_on_headers(struct http_exchange *exchange)
 {
     struct pp_http_request *request = &exchange->request;
@@ -134,7 +143,7 @@ bool http_exchange_on_headers(struct http_exchange *exchange)
     pp_buf_init(&exchange->body, SIZE_MAX);
     if (!request->grpc && request->has_content_length) {
         if (request->content_length > request->body_bytes_max) {
-            http_exchange_refuse(exchange, 413, "request body is over the limit");
+            refuse_oversize(exchange);
             return false;
         }
         exchange->body_expected = request->content_length;
@@ -219,7 +228,7 @@ bool http_exchange_on_body(struct http_exchange *exchange, struct pp_str data)
     if (data.n == 0)
         return true;
     if (data.n > exchange->request.body_bytes_max - exchange->body.len) {
-        http_exchange_refuse(exchange, 413, "request body is over the limit");
+        refuse_oversize(exchange);
         return false;
     }
     status = body_reserve(exchange, data.n);

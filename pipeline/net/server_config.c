@@ -52,6 +52,14 @@ static const char *transport_name(int transport)
     return pp_transport_choices[transport];
 }
 
+/* The budget for all bodies must let one of the largest through, with room for how its memory grows. */
+static void set_body_max(struct pp_http_server_options *options, uint64_t bytes_max)
+{
+    options->body_bytes_max = bytes_max;
+    if (options->inflight_bytes_max < 2 * bytes_max)
+        options->inflight_bytes_max = 2 * bytes_max;
+}
+
 bool pp_http_server_options_from(const struct pp_http_server_config *config, const char *owner, struct pp_http_server_options *ret,
                                  struct pp_tls_server **ret_tls, struct pp_error *err)
 {
@@ -64,7 +72,7 @@ bool pp_http_server_options_from(const struct pp_http_server_config *config, con
     ret->transport = transport_name(config->transport);
     ret->owner = owner;
     ret->tls = tls;
-    ret->body_bytes_max = pp_http_server_body_bytes_max(config);
+    set_body_max(ret, pp_http_server_body_bytes_max(config));
     ret->keep_alives = config->keep_alives_enabled;
     if (config->read_timeout)
         ret->read_timeout_ms = ms_from_ns(config->read_timeout);
@@ -106,7 +114,7 @@ bool pp_grpc_server_options_from(const struct pp_grpc_server_config *config, con
     ret->owner = owner;
     ret->tls = tls;
     ret->http2_only = true;
-    ret->body_bytes_max = pp_grpc_server_message_bytes_max(config);
+    set_body_max(ret, pp_grpc_server_message_bytes_max(config));
     if (config->max_concurrent_streams)
         ret->streams_max = (uint32_t)config->max_concurrent_streams;
     add_keepalive(config->keepalive ? config->keepalive : &keepalive_defaults, ret);
