@@ -196,6 +196,8 @@ static void test_problems(void **state)
          "t.yaml:3:21: error: x::retry::max_elapsed_time: must not be less than max_interval\n"},
         {"name: n\nqueue:\n  batch:\n    max_size: 10\n",
          "t.yaml:4:15: error: x::queue::batch::max_size: must not be less than min_size (8192)\n"},
+        {"name: n\nqueue: {queue_size: 0}\n",
+         "t.yaml:2:21: error: x::queue::queue_size: must be more than 0\n"},
         {"name: n\nqueue: {storage: file_storage}\n",
          "t.yaml:2:18: error: x::queue::storage: \"file_storage\" is not a storage extension: none "
          "is built in yet\n"},
@@ -294,6 +296,7 @@ static void test_groups(void **state)
         const struct pp_group *group;
         const char *yaml, *problems;
     } cases[] = {
+        {&pp_sending_queue_group, "{enabled: false, queue_size: 0}", ""},
         {&pp_grpc_client_group, "endpoint: h:4317", ""},
         {&pp_grpc_client_group, "{endpoint: h:4317, compression: ~, keepalive: ~}", ""},
         {&pp_grpc_client_group, "endpoint: h:1\ntls: {ca_file: a, ca_pem: b}\n",

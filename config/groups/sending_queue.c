@@ -55,7 +55,7 @@ const struct pp_field pp_sending_queue_fields[] = {
     PP_ROW_BOOL(struct pp_sending_queue_config, enabled, 0,
                 "Whether batches wait in a queue; without it the sender waits for the answer."),
     PP_ROW_INT(struct pp_sending_queue_config, num_consumers, 0, 1, 1000, "Threads that send."),
-    PP_ROW_INT(struct pp_sending_queue_config, queue_size, 0, 1, 1e15,
+    PP_ROW_INT(struct pp_sending_queue_config, queue_size, 0, 0, 1e15,
                "Most that waits, in units of sizer."),
     PP_ROW_INT(struct pp_sending_queue_config, max_bytes_mib, 0, 0, 1 << 20,
                "Most memory that waits, in MiB, whatever queue_size says; 0 sets no such limit. "
@@ -79,7 +79,9 @@ static void validate_queue(const void *value, struct pp_check *check)
     const struct pp_batch_config *batch = queue->batch;
 
     if (!queue->enabled)
-        return;
+        return; /* the Collector looks no further either */
+    if (queue->queue_size == 0)
+        pp_check_error(check, "queue_size", "must be more than 0");
     if (queue->storage)
         pp_check_error(check, "storage", "\"%s\" is not a storage extension: none is built in yet",
                        queue->storage);
