@@ -165,8 +165,7 @@ void pp_exporter_consume(struct pp_component *self, struct pp_batch *batch, stru
     request->done = done;
     request->outcome = PP_ACCEPTED;
     answer_now = !core->queue_config.wait_for_result;
-    pp_histogram_record(core->metrics.enqueue_size, (double)pp_batch_samples(batch));
-    pp_histogram_record(core->metrics.enqueue_size_bytes, (double)pp_batch_wire_bytes(batch));
+    pp_exporter_metrics_enqueue(&core->metrics, batch);
     pthread_mutex_lock(&core->lock);
     running = core->running && !core->stopping;
     if (running) {

@@ -39,15 +39,33 @@ void pp_exporter_metrics_init(struct pp_exporter_metrics *metrics, struct pp_com
 
     metrics->telemetry = telemetry;
     metrics->exporter = self->id;
+    metrics->batched = batched;
     metrics->sent = pp_telemetry_counter(telemetry, &sent, labels, 1);
     metrics->enqueue_failed = pp_telemetry_counter(telemetry, &enqueue_failed, labels, 1);
     metrics->in_flight = pp_telemetry_gauge(telemetry, &in_flight, labels, 2);
     metrics->queue_size = pp_telemetry_gauge(queue_telemetry, &queue_size, labels, 2);
     metrics->queue_capacity = pp_telemetry_gauge(queue_telemetry, &queue_capacity, labels, 2);
-    metrics->enqueue_size = pp_telemetry_histogram(queue_telemetry, &enqueue_size, labels, 2);
-    metrics->enqueue_size_bytes = pp_telemetry_histogram(queue_telemetry, &enqueue_size_bytes, labels, 2);
+    metrics->enqueue_size = pp_telemetry_histogram(batch_telemetry, &enqueue_size, labels, 2);
+    metrics->enqueue_size_bytes = pp_telemetry_histogram(batch_telemetry, &enqueue_size_bytes, labels, 2);
     metrics->batch_size = pp_telemetry_histogram(batch_telemetry, &batch_size, labels, 2);
     metrics->batch_size_bytes = pp_telemetry_histogram(batch_telemetry, &batch_size_bytes, labels, 2);
+}
+
+/* Sizing a batch that was edited costs a pass over its tables, so that it is done only where it is shown. */
+void pp_exporter_metrics_enqueue(struct pp_exporter_metrics *metrics, const struct pp_batch *batch)
+{
+    if (!metrics->batched)
+        return;
+    pp_histogram_record(metrics->enqueue_size, (double)pp_batch_samples(batch));
+    pp_histogram_record(metrics->enqueue_size_bytes, (double)pp_batch_wire_bytes(batch));
+}
+
+void pp_exporter_metrics_send(struct pp_exporter_metrics *metrics, const struct pp_batch *batch)
+{
+    if (!metrics->batched)
+        return;
+    pp_histogram_record(metrics->batch_size, (double)pp_batch_samples(batch));
+    pp_histogram_record(metrics->batch_size_bytes, (double)pp_batch_wire_bytes(batch));
 }
 
 void pp_exporter_metrics_failed(struct pp_exporter_metrics *metrics, uint64_t samples, const struct pp_result *result)

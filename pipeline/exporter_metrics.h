@@ -8,6 +8,7 @@
 struct pp_exporter_metrics {
     struct pp_telemetry *telemetry;
     const char *exporter; /* label */
+    bool batched;         /* the histograms are filled and shown */
     struct pp_counter *sent, *enqueue_failed;
     struct pp_gauge *queue_size, *queue_capacity, *in_flight;
     struct pp_histogram *enqueue_size, *enqueue_size_bytes, *batch_size, *batch_size_bytes;
@@ -15,6 +16,8 @@ struct pp_exporter_metrics {
 
 /* `queued`, `batched`: whether it has a queue, and a batcher; what it has not is not shown. */
 void pp_exporter_metrics_init(struct pp_exporter_metrics *metrics, struct pp_component *self, bool queued, bool batched);
+void pp_exporter_metrics_enqueue(struct pp_exporter_metrics *metrics, const struct pp_batch *batch);
+void pp_exporter_metrics_send(struct pp_exporter_metrics *metrics, const struct pp_batch *batch);
 /* Labels error_type and error_permanent say why. */
 void pp_exporter_metrics_failed(struct pp_exporter_metrics *metrics, uint64_t samples, const struct pp_result *result);
 

@@ -105,8 +105,7 @@ void pp_exporter_send(struct pp_exporter_core *core, struct pp_exporter_worker *
     uint64_t wait_ms, samples = pp_batch_samples(batch);
 
     pp_backoff_start(&backoff, core->retry, pp_clock_mono_ms());
-    pp_histogram_record(core->metrics.batch_size, (double)samples);
-    pp_histogram_record(core->metrics.batch_size_bytes, (double)pp_batch_wire_bytes(batch));
+    pp_exporter_metrics_send(&core->metrics, batch);
     for (;;) {
         attempt(core, worker, batch, ret);
         if (ret->outcome != PP_RETRY)
