@@ -11,11 +11,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "grpc_channel.h"
+#include "grpc_method.h"
 #include "net/compress.h"
 #include "otlp_client/otlp_request.h"
 #include "pipeline/exporter_base.h"
 
-#define METHOD "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export"
 #define STATUS_DETAILS "grpc-status-details-bin"
 
 struct pp_grpc_client {
@@ -315,9 +315,9 @@ static void call_on(struct pp_grpc_worker *worker, struct pp_grpc_channel *chann
 
     grpc_metadata_array_init(&call.initial);
     grpc_metadata_array_init(&call.trailing);
-    call.core = grpc_channel_create_call(channel->core, NULL, GRPC_PROPAGATE_DEFAULTS,
-                                         worker->queue, grpc_slice_from_static_string(METHOD), NULL,
-                                         core_deadline(deadline_mono_ms), NULL);
+    call.core = grpc_channel_create_call(
+        channel->core, NULL, GRPC_PROPAGATE_DEFAULTS, worker->queue,
+        grpc_slice_from_static_string(PP_GRPC_METHOD), NULL, core_deadline(deadline_mono_ms), NULL);
     if (call_start(worker, &call, message)) {
         call_wait(worker, &call, deadline_mono_ms);
         answer_read(worker, &call, ret);

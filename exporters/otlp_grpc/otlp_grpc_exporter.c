@@ -5,6 +5,7 @@
 #include "config/groups/timeout.h"
 #include "grpc_client.h"
 #include "grpc_credentials.h"
+#include "grpc_h2_client.h"
 #include "grpc_library.h"
 #include "grpc_target.h"
 #include "net/grpc.h"
@@ -49,14 +50,16 @@ static const struct pp_group otlp_grpc_group = {
 };
 
 struct otlp_grpc {
-    struct pp_exporter exporter; /* first */
-    struct pp_grpc_client *client;
+    struct pp_exporter exporter;   /* first */
+    struct pp_grpc_client *client; /* from start on, one of the two */
+    struct pp_grpc_h2_client *h2;  /* for snappy and zstd */
     struct pp_otlp_request_options request;
     struct pp_counter *rejected;
 };
 
 struct worker {
-    struct pp_grpc_worker *calls;
+    struct pp_grpc_worker *calls; /* one of the two */
+    struct pp_grpc_h2_worker *h2;
     struct pp_error text; /* what the last result's message points to */
 };
 
@@ -65,24 +68,40 @@ static const struct otlp_grpc_config *config_of(const struct pp_component *self)
     return self->config;
 }
 
+/* grpc core writes "identity" when told to compress with anything but gzip. */
+static bool needs_h2(const struct otlp_grpc_config *config)
+{
+    return config->client.compression == PP_COMPRESSION_SNAPPY ||
+           config->client.compression == PP_COMPRESSION_ZSTD;
+}
+
+/* What the client for snappy and zstd does otherwise than grpc core. */
+static void check_h2(const struct pp_grpc_client_config *client, struct pp_check *check)
+{
+    const char *compression = pp_compression_grpc_choices[client->compression];
+
+    if (client->keepalive) {
+        pp_check_warn(check, "keepalive", "has no effect with compression %s", compression);
+    }
+    if (client->wait_for_ready) {
+        pp_check_warn(check, "wait_for_ready", "has no effect with compression %s", compression);
+    }
+}
+
 static void otlp_grpc_validate(const void *value, struct pp_check *check)
 {
     const struct otlp_grpc_config *config = value;
-    int compression = config->client.compression;
     struct pp_grpc_target target;
     struct pp_error err;
 
-    if (compression == PP_COMPRESSION_SNAPPY || compression == PP_COMPRESSION_ZSTD) {
-        pp_check_error(check, "compression",
-                       "\"%s\" cannot be sent by this exporter yet; use gzip or none, or "
-                       "otlp_http, which has it",
-                       pp_compression_grpc_choices[compression]);
+    if (needs_h2(config)) {
+        check_h2(&config->client, check);
     }
     if (!pp_grpc_target_parse(config->client.endpoint, &target, &err)) {
         pp_check_error(check, "endpoint", "%s", err.message);
         return;
     }
-    if (target.tls || pp_client_tls_wanted(&config->client.tls)) {
+    if (!needs_h2(config) && (target.tls || pp_client_tls_wanted(&config->client.tls))) {
         pp_grpc_credentials_check(&config->client.tls, check);
     }
     if (target.http && pp_client_tls_wanted(&config->client.tls)) {
@@ -101,8 +120,12 @@ static void *worker_open(struct pp_component *self, struct pp_error *err)
         pp_error_nomem(err);
         return NULL;
     }
-    worker->calls = pp_grpc_worker_new(exporter->client, err);
-    if (!worker->calls) {
+    if (exporter->h2) {
+        worker->h2 = pp_grpc_h2_worker_new(exporter->h2, err);
+    } else {
+        worker->calls = pp_grpc_worker_new(exporter->client, err);
+    }
+    if (!worker->calls && !worker->h2) {
         pp_free(worker);
         return NULL;
     }
@@ -115,6 +138,7 @@ static void worker_close(struct pp_component *self, void *worker_)
 
     (void)self;
     pp_grpc_worker_free(worker->calls);
+    pp_grpc_h2_worker_free(worker->h2);
     pp_free(worker);
 }
 
@@ -147,8 +171,12 @@ static void send_batch(struct pp_component *self, void *worker_, struct pp_batch
     if (!body) {
         return;
     }
-    pp_grpc_call(worker->calls, body, exporter->request.encoding == PP_ENCODING_GZIP,
-                 deadline_mono_ms, &answer);
+    if (worker->h2) {
+        pp_grpc_h2_call(worker->h2, body, deadline_mono_ms, &answer);
+    } else {
+        pp_grpc_call(worker->calls, body, exporter->request.encoding == PP_ENCODING_GZIP,
+                     deadline_mono_ms, &answer);
+    }
     pp_bytes_unref(body);
     if (answer.code == PP_STATUS_OK) {
         read_success(self, worker, &answer, ret);
@@ -165,14 +193,27 @@ static const struct pp_exporter_ops otlp_grpc_ops = {
     .worker_close = worker_close,
 };
 
+static enum pp_encoding encoding_of(int compression)
+{
+    switch (compression) {
+    case PP_COMPRESSION_GZIP:
+        return PP_ENCODING_GZIP;
+    case PP_COMPRESSION_SNAPPY:
+        return PP_ENCODING_SNAPPY_FRAMED; /* what gRPC peers mean by snappy */
+    case PP_COMPRESSION_ZSTD:
+        return PP_ENCODING_ZSTD;
+    default:
+        return PP_ENCODING_IDENTITY;
+    }
+}
+
 static bool otlp_grpc_create(struct pp_component *self, struct pp_error *err)
 {
     struct otlp_grpc *exporter = (struct otlp_grpc *)self;
     const struct otlp_grpc_config *config = config_of(self);
 
     exporter->request = (struct pp_otlp_request_options){
-        .encoding = config->client.compression == PP_COMPRESSION_GZIP ? PP_ENCODING_GZIP
-                                                                      : PP_ENCODING_IDENTITY,
+        .encoding = encoding_of(config->client.compression),
         .level = PP_COMPRESSION_LEVEL_DEFAULT,
         .encode.references = config->references,
     };
@@ -181,18 +222,35 @@ static bool otlp_grpc_create(struct pp_component *self, struct pp_error *err)
                               &config->retry_on_failure, config->timeout.timeout, err);
 }
 
+static bool open_h2(struct otlp_grpc *exporter, struct pp_error *err)
+{
+    struct pp_component *self = &exporter->exporter.component;
+
+    exporter->h2 =
+        pp_grpc_h2_client_new(self, &config_of(self)->client, exporter->request.encoding, err);
+    return exporter->h2 != NULL;
+}
+
+static bool open_core(struct otlp_grpc *exporter, struct pp_error *err)
+{
+    struct pp_component *self = &exporter->exporter.component;
+
+    pp_grpc_library_ref();
+    exporter->client = pp_grpc_client_new(self, &config_of(self)->client, err);
+    if (!exporter->client) {
+        pp_grpc_library_unref();
+    }
+    return exporter->client != NULL;
+}
+
 /* The client outlives a shutdown, so that a second start finds it. */
 static bool otlp_grpc_start(struct pp_component *self, struct pp_error *err)
 {
     struct otlp_grpc *exporter = (struct otlp_grpc *)self;
+    bool open = exporter->client || exporter->h2;
 
-    if (!exporter->client) {
-        pp_grpc_library_ref();
-        exporter->client = pp_grpc_client_new(self, &config_of(self)->client, err);
-        if (!exporter->client) {
-            pp_grpc_library_unref();
-            return false;
-        }
+    if (!open && !(needs_h2(config_of(self)) ? open_h2(exporter, err) : open_core(exporter, err))) {
+        return false;
     }
     return pp_exporter_start(self, err);
 }
@@ -206,6 +264,7 @@ static void otlp_grpc_destroy(struct pp_component *self)
         pp_grpc_client_free(exporter->client);
         pp_grpc_library_unref();
     }
+    pp_grpc_h2_client_free(exporter->h2);
 }
 
 static const char *const otlp_grpc_aliases[] = {"otlp", NULL};
@@ -221,7 +280,6 @@ const struct pp_factory pp_otlp_grpc_exporter_factory = {
     .instance_size = sizeof(struct otlp_grpc),
     .config = &otlp_grpc_group,
     .readme = "exporters/otlp_grpc",
-    .starts_beside_old = true,
     .validate = otlp_grpc_validate,
     .create = otlp_grpc_create,
     .start = otlp_grpc_start,

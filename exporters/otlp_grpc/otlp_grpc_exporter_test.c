@@ -119,7 +119,7 @@ static void test_pass_through(void **state)
     pp_batch_unref(built);
 }
 
-static void test_answers(void **state)
+static void check_answers(struct fixture *f, const char *compression)
 {
     static const struct {
         struct test_answer answer;
@@ -145,10 +145,8 @@ static void test_answers(void **state)
          "UNAVAILABLE: later"},
         {{.code = 1, .message = "stopped"}, PP_RETRY, -1, "CANCELLED: stopped"},
     };
-    struct pp_label label = {"exporter", "otlp_grpc"};
-    struct fixture *f = *state;
 
-    start(f, "compression: none\n");
+    start(f, compression);
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         const struct pp_result *result;
 
@@ -164,9 +162,56 @@ static void test_answers(void **state)
             assert_memory_equal(result->message, "127.0.0.1:", 10);
         }
     }
+    exporter_close(&f->driver);
+    f->driver.self = NULL;
+}
+
+/* The same of grpc core and of the client for zstd and snappy. */
+static void test_answers(void **state)
+{
+    struct pp_label label = {"exporter", "otlp_grpc"};
+
+    check_answers(*state, "compression: none\n");
+    check_answers(*state, "compression: zstd\n");
     assert_int_equal(
         pp_telemetry_value(exporter_telemetry(), "profpipe_exporter_rejected_profiles", &label, 1),
-        5);
+        10);
+}
+
+/* zstd and snappy (framed, as gRPC peers have it), encoded by us and as they came, on one
+ * connection. */
+static void check_own_compression(struct fixture *f, const char *yaml, enum pp_encoding encoding)
+{
+    struct pp_batch *built = pp_test_batch(&shape, 7), *batch;
+    struct pp_batch_source source = {.wire = encoded(built), .packed_encoding = encoding};
+    struct pp_bytes *inflated;
+    bool gzip;
+
+    start(f, yaml);
+    assert_int_equal(exporter_send(&f->driver, built)->outcome, PP_ACCEPTED);
+    assert_true(
+        pp_decompress(encoding, test_server_message(f->server, &gzip), 64 << 20, &inflated, NULL));
+    assert_true(pp_str_eq(pp_bytes_str(inflated), pp_bytes_str(source.wire)));
+    pp_bytes_unref(inflated);
+    assert_true(pp_compress(encoding, -1, pp_bytes_str(source.wire), &source.packed, NULL));
+    assert_true(pp_batch_from_otlp(&source, &batch, NULL));
+    assert_int_equal(exporter_send(&f->driver, batch)->outcome, PP_ACCEPTED);
+    assert_true(pp_str_eq(test_server_message(f->server, &gzip), pp_bytes_str(source.packed)));
+    assert_string_equal(test_server_metadata(f->server, "otlp-profiles-development-version"), "1");
+    assert_string_equal(test_server_metadata(f->server, "x-key"), "value");
+    assert_string_equal(test_server_metadata(f->server, "x-key-bin"), "raw");
+    pp_bytes_unref(source.wire);
+    pp_bytes_unref(source.packed);
+    exporter_close(&f->driver);
+    f->driver.self = NULL;
+}
+
+static void test_own_compressions(void **state)
+{
+    check_own_compression(*state, "headers: {X-Key: value, x-key-bin: raw}\ncompression: zstd\n",
+                          PP_ENCODING_ZSTD);
+    check_own_compression(*state, "headers: {X-Key: value, x-key-bin: raw}\ncompression: snappy\n",
+                          PP_ENCODING_SNAPPY_FRAMED);
 }
 
 /* A payload that no server need take is not sent at all. */
@@ -222,9 +267,12 @@ static void test_validation(void **state)
         {"endpoint: https://a:1\ncompression: none", NULL},
         {"compression: gzip", "endpoint"},
         {"endpoint: a", "the port is missing"},
-        {"endpoint: a:1\ncompression: snappy",
-         "\"snappy\" cannot be sent by this exporter yet; use gzip or none"},
-        {"endpoint: a:1\ncompression: zstd", "\"zstd\" cannot be sent"},
+        {"endpoint: a:1\ncompression: snappy", NULL},
+        {"endpoint: a:1\ncompression: zstd\ntls: {min_version: \"1.3\"}", NULL},
+        {"endpoint: a:1\ncompression: zstd\nwait_for_ready: true",
+         "has no effect with compression zstd"},
+        {"endpoint: a:1\ncompression: zstd\nkeepalive: {time: 30s}",
+         "has no effect with compression zstd"},
         {"endpoint: a:1\ncompression: lz4", "lz4"},
         {"endpoint: a:1\nbalancer_name: grpclb", "balancer_name"},
         {"endpoint: http://a:1", "http:// does not turn TLS off"},
@@ -261,6 +309,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_gzip, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pass_through, setup, teardown),
         cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_own_compressions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_large, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retries, setup, teardown),
         cmocka_unit_test_setup_teardown(test_start_errors, setup, teardown),

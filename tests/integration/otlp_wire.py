@@ -9,7 +9,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import harness  # noqa: E402
 
 # (exporter, compression, encoding, what stands in grpc-encoding or Content-Encoding)
-EXPORTERS = [("otlp_grpc", "none", "proto", ("", "identity")), ("otlp_grpc", "gzip", "proto", ("gzip",))] + \
+EXPORTERS = [("otlp_grpc", "none", "proto", ("", "identity")), ("otlp_grpc", "gzip", "proto", ("gzip",)),
+             ("otlp_grpc", "snappy", "proto", ("snappy",)), ("otlp_grpc", "zstd", "proto", ("zstd",))] + \
             [("otlp_http", c, "proto", (c,)) for c in ("gzip", "zstd", "snappy", "x-snappy-framed", "zlib", "deflate", "lz4")] + \
             [("otlp_http", "none", e, ("",)) for e in ("proto", "json")] + [("otlp_http", "gzip", "json", ("gzip",))]
 

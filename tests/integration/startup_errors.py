@@ -40,7 +40,7 @@ WRONG = [
     ("a cycle of connectors", GOOD.replace("service:", "connectors: {forward: }\nservice:").replace("[otlp]", "[otlp, forward]").replace("exporters: [nop]", "exporters: [nop, forward]"),
      [r"cycle.*forward"]),
     ("a storage that is not there", GOOD.replace("nop:", "otlp_grpc: {endpoint: x, sending_queue: {storage: file_storage}}").replace("[nop]", "[otlp_grpc]"), [r"bad\.yaml:5:\d+.*storage"]),
-    ("snappy over gRPC core", GOOD.replace("nop:", "otlp_grpc: {endpoint: x, compression: snappy}").replace("[nop]", "[otlp_grpc]"), [r"bad\.yaml:5:\d+.*snappy"]),
+    ("lz4 over gRPC", GOOD.replace("nop:", "otlp_grpc: {endpoint: x, compression: lz4}").replace("[nop]", "[otlp_grpc]"), [r"bad\.yaml:5:\d+.*lz4"]),
     ("YAML that is none", GOOD + "  - [\n", [r"bad\.yaml:1[01]:\d+"]),
     ("a tab", GOOD.replace("  nop:", "\tnop:"), [r"bad\.yaml:5:1"]),
     ("invalid UTF-8", GOOD.replace("nop:", "nop/\udcff:"), [r"bad\.yaml:5"]),
