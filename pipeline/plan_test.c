@@ -222,6 +222,43 @@ static void sameness_follows_the_text(void **state)
     pp_plan_unref(c);
 }
 
+/* Every allocation fails once: the plan is refused, and nothing leaks or is touched that is not there. */
+static void no_allocation_failure_goes_wrong(void **state)
+{
+    static const char *const text =
+        "receivers: {nop: }\nexporters: {nop: }\nprocessors: {p: }\nconnectors: {forward: , route: {to: profiles/2}}\n"
+        "service:\n  pipelines:\n    profiles: {receivers: [nop], processors: [p], exporters: [forward, route]}\n"
+        "    profiles/2: {receivers: [forward, route], exporters: [nop]}\n";
+    const struct pp_plan_options options = {&factories, {0}};
+    struct pp_plan *plan = NULL;
+    size_t n;
+
+    (void)state;
+#ifndef PP_ALLOC_FAULTS
+    skip();
+#endif
+    for (n = 1; !plan && n < 100000; n++) {
+        const struct pp_yaml_source source = {pp_str_c(text), {.file = "c.yaml"}};
+        struct pp_arena arena = {0};
+        struct pp_diags diags = {0};
+        const struct pp_node *root = pp_yaml_read(&arena, &source, &diags);
+        bool failed;
+
+        assert_non_null(root);
+        pp_alloc_fail_at(n);
+        plan = pp_plan_new(&arena, root, &options, &diags);
+        failed = pp_alloc_count() >= n;
+        pp_alloc_fail_at(0);
+        assert_int_equal(plan == NULL, failed);
+        if (!plan)
+            assert_true(pp_diags_failed(&diags));
+        pp_diags_done(&diags);
+        pp_arena_done(&arena);
+    }
+    assert_true(n > 10);
+    pp_plan_unref(plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +267,7 @@ int main(void)
         cmocka_unit_test(profiles_only_leaves_out_what_cannot_run),
         cmocka_unit_test(profiles_only_needs_something_left),
         cmocka_unit_test(sameness_follows_the_text),
+        cmocka_unit_test(no_allocation_failure_goes_wrong),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -379,6 +379,40 @@ static void nothing_accepted_is_lost_under_load(void **state)
     end();
 }
 
+/* Whichever allocation of a reload fails, one of the two graphs runs whole afterwards. */
+static void no_allocation_failure_breaks_a_reload(void **state)
+{
+    static const char *const configs[] = {CONFIG("slot: 1", "note: a", "slot: 2"),
+                                          CONFIG("slot: 1, note: b", "note: b", "slot: 2, note: b")};
+    bool failed = true;
+
+    (void)state;
+#ifndef PP_ALLOC_FAULTS
+    skip();
+#endif
+    begin(configs[0]);
+    for (size_t n = 1, at = 0; failed && n < 10000; n++) {
+        struct pp_plan *plan = plan_of(configs[!at]);
+        struct pp_error err = {0};
+        bool ok;
+
+        pp_alloc_fail_at(n);
+        ok = pp_service_reload(service, plan, &err);
+        failed = pp_alloc_count() >= n;
+        pp_alloc_fail_at(0);
+        pp_plan_unref(plan);
+        if (ok)
+            at = !at;
+        else
+            assert_true(failed && err.message[0]);
+        assert_ptr_equal(slots[1], component("r"));
+        assert_ptr_equal(slots[2], component("e"));
+        assert_true(flows());
+    }
+    assert_false(failed);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +424,7 @@ int main(void)
         cmocka_unit_test(exclusive_exporter_is_drained_first),
         cmocka_unit_test(a_start_that_fails_ends_what_had_started),
         cmocka_unit_test(fatal_report_reaches_the_main_thread),
+        cmocka_unit_test(no_allocation_failure_breaks_a_reload),
         cmocka_unit_test(nothing_accepted_is_lost_under_load),
     };
 
