@@ -54,7 +54,6 @@ struct pp_plan *pp_plan_new(struct pp_arena *arena, const struct pp_node *root, 
 
     if (!plan) {
         pp_diag_nomem(diags);
-        pp_arena_done(arena);
         return NULL;
     }
     plan->owner = (struct pp_config_owner){1, plan_free};
@@ -62,6 +61,8 @@ struct pp_plan *pp_plan_new(struct pp_arena *arena, const struct pp_node *root, 
     *arena = (struct pp_arena){.bytes_limit = arena->bytes_limit};
     if (build(plan, root, options, diags))
         return plan;
+    *arena = plan->arena; /* the places in `diags` are in it */
+    plan->arena = (struct pp_arena){0};
     pp_plan_unref(plan);
     return NULL;
 }

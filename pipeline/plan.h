@@ -40,7 +40,7 @@ struct pp_plan_options {
 };
 
 /* Checks the whole configuration, with all problems in `diags`; NULL when there was an error among them. Takes over the arena that holds `root`
- * (emptied; on failure too). One reference. */
+ * (emptied); on failure it stays the caller's, because the places in `diags` point into it. One reference. */
 struct pp_plan *pp_plan_new(struct pp_arena *arena, const struct pp_node *root, const struct pp_plan_options *options,
                             struct pp_diags *diags);
 struct pp_plan *pp_plan_ref(struct pp_plan *plan);
