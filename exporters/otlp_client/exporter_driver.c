@@ -68,8 +68,8 @@ char *exporter_problems(const struct pp_factory *factory, const char *yaml)
     return copy;
 }
 
-static bool create(struct exporter_driver *driver, const struct pp_factory *factory,
-                   const char *yaml, struct pp_error *err)
+static void prepare(struct exporter_driver *driver, const struct pp_factory *factory,
+                    const char *yaml)
 {
     char *problems = exporter_problems(factory, yaml);
 
@@ -86,7 +86,65 @@ static bool create(struct exporter_driver *driver, const struct pp_factory *fact
     driver->self->log_id = factory->type;
     driver->self->config = decode(driver, factory, yaml);
     assert_non_null(driver->self->config);
+}
+
+static bool create(struct exporter_driver *driver, const struct pp_factory *factory,
+                   const char *yaml, struct pp_error *err)
+{
+    prepare(driver, factory, yaml);
     return factory->create(driver->self, err);
+}
+
+static void forget(struct exporter_driver *driver)
+{
+    pp_free(driver->self);
+    pp_diags_done(&driver->diags);
+    pp_arena_done(&driver->arena);
+    pthread_mutex_destroy(&driver->lock);
+    pthread_cond_destroy(&driver->answered);
+}
+
+/* Whether it started although the n-th allocation failed; false also when it had to fail. */
+static bool start_without(struct exporter_driver *driver, const struct pp_factory *factory,
+                          size_t n, bool *ret_reached)
+{
+    struct pp_error err = {0};
+    bool created, started = false;
+
+    pp_alloc_fail_at(n);
+    created = factory->create(driver->self, &err);
+    if (created) {
+        started = factory->start(driver->self, &err);
+    }
+    *ret_reached = pp_alloc_count() >= n;
+    pp_alloc_fail_at(0);
+    if (started) {
+        factory->shutdown(driver->self, pp_clock_mono_ms() + RESULT_S * PP_MS_PER_S);
+    } else {
+        assert_int_not_equal(err.kind, PP_ERR_NONE);
+    }
+    if (created) {
+        factory->destroy(driver->self);
+    }
+    return started;
+}
+
+void exporter_sweep_allocations(const struct pp_factory *factory, const char *yaml)
+{
+    bool reached = true;
+    size_t refused = 0;
+
+    for (size_t n = 1; reached; n++) {
+        struct exporter_driver driver;
+
+        assert_in_range(n, 1, 10000);
+        prepare(&driver, factory, yaml);
+        refused += !start_without(&driver, factory, n, &reached);
+        forget(&driver);
+    }
+#ifdef PP_ALLOC_FAULTS
+    assert_true(refused > 0);
+#endif
 }
 
 void exporter_open(struct exporter_driver *driver, const struct pp_factory *factory,
@@ -147,9 +205,5 @@ void exporter_close(struct exporter_driver *driver)
 {
     driver->self->factory->shutdown(driver->self, pp_clock_mono_ms() + RESULT_S * PP_MS_PER_S);
     driver->self->factory->destroy(driver->self);
-    pp_free(driver->self);
-    pp_diags_done(&driver->diags);
-    pp_arena_done(&driver->arena);
-    pthread_mutex_destroy(&driver->lock);
-    pthread_cond_destroy(&driver->answered);
+    forget(driver);
 }

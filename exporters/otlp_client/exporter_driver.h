@@ -30,6 +30,9 @@ void exporter_open(struct exporter_driver *driver, const struct pp_factory *fact
 /* What `start` says when it fails; "" when it does not. */
 const char *exporter_start_error(struct exporter_driver *driver, const struct pp_factory *factory,
                                  const char *yaml);
+/* Starts it once for each allocation that create and start make, that one failing: each must fail
+ * cleanly or do without. */
+void exporter_sweep_allocations(const struct pp_factory *factory, const char *yaml);
 /* Takes the reference, waits for the result (at most 30 seconds). */
 const struct pp_result *exporter_send(struct exporter_driver *driver, struct pp_batch *batch);
 void exporter_close(struct exporter_driver *driver);

@@ -303,6 +303,16 @@ static void test_start_errors(void **state)
     assert_string_equal(message, "cannot open /does/not/exist.pem: No such file or directory");
 }
 
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    exporter_sweep_allocations(&pp_otlp_grpc_exporter_factory,
+                               "endpoint: 127.0.0.1:1\nheaders: {a: b, c-bin: d}\n");
+    exporter_sweep_allocations(
+        &pp_otlp_grpc_exporter_factory,
+        "endpoint: 127.0.0.1:1\nheaders: {a: b, c-bin: d}\ncompression: zstd\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +324,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_retries, setup, teardown),
         cmocka_unit_test_setup_teardown(test_start_errors, setup, teardown),
         cmocka_unit_test(test_validation),
+        cmocka_unit_test(test_out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

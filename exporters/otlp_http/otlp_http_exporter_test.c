@@ -308,6 +308,14 @@ static void test_validation(void **state)
     }
 }
 
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    exporter_sweep_allocations(
+        &pp_otlp_http_exporter_factory,
+        "endpoint: https://127.0.0.1:1\nheaders: {a: b}\ntls: {server_name_override: c}\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +326,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_there, setup, teardown),
         cmocka_unit_test(test_validation),
+        cmocka_unit_test(test_out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
