@@ -138,12 +138,12 @@ static void refuse(struct pp_exporter_core *core, struct pp_batch *batch, struct
     pp_done_call(done, result);
 }
 
-/* With the lock held: one more thread when there is more to do than threads without work. */
+/* With the lock held: one more thread when there is more to do than threads without work, or none to watch the time until a batch is due. */
 static void wake_worker(struct pp_exporter_core *core, uint64_t now_ms)
 {
     bool due = pp_queue_due_ms(&core->queue) <= now_ms;
 
-    if (due && core->queue.pending > core->idle_n && !core->stopping)
+    if (!core->stopping && (core->idle_n == 0 || (due && core->queue.pending > core->idle_n)))
         pp_exporter_add_worker(core);
     pthread_cond_signal(&core->work);
 }

@@ -495,6 +495,38 @@ static void flush_timeout_sends_what_there_is(void **state)
     stop(instance, PP_TESTING_WAIT_MS);
 }
 
+static void flush_timeout_holds_while_a_worker_waits_for_a_retry(void **state)
+{
+    struct fake_config config = default_config();
+    struct pp_batch_config batch = PP_BATCH_DEFAULTS;
+    struct pp_instance *instance;
+    uint64_t samples = 0;
+
+    (void)state;
+    batch.min_size = 20;
+    batch.flush_timeout = 20 * MS;
+    config.queue.batch = &batch;
+    config.retry.initial_interval = config.retry.max_interval = 60000 * MS;
+    config.retry.max_elapsed_time = 0;
+    instance = start(&config);
+    /* The first worker is idle by then, so that the push below needs no second one. */
+    usleep(50000);
+    sink.failures = 1;
+    sink.failure = PP_RESULT_RETRY("busy");
+    expect(instance, 20, PP_ACCEPTED);
+    wait_for_attempt();
+    expect(instance, 7, PP_ACCEPTED);
+    for (unsigned ms = 0; ms < PP_TESTING_WAIT_MS && samples != 7; ms++) {
+        usleep(1000);
+        pthread_mutex_lock(&sink.lock);
+        samples = sink.samples;
+        pthread_mutex_unlock(&sink.lock);
+    }
+    assert_int_equal(samples, 7);
+    stop(instance, PP_TESTING_WAIT_MS);
+    assert_int_equal(sink.samples, 27);
+}
+
 static void max_size_cuts_and_every_part_counts(void **state)
 {
     struct fake_config config = default_config();
@@ -632,6 +664,7 @@ int main(void)
         TEST(retries_go_on_while_shutting_down),
         TEST(batches_are_merged_to_min_size),
         TEST(flush_timeout_sends_what_there_is),
+        TEST(flush_timeout_holds_while_a_worker_waits_for_a_retry),
         TEST(max_size_cuts_and_every_part_counts),
         TEST(one_failed_part_fails_its_request_only),
         TEST(random_failures_account_for_every_sample),

@@ -361,6 +361,9 @@ void *pp_exporter_work(void *arg)
             break;
         list = pp_queue_take(&core->queue, now_ms, core->stopping, &room);
         if (list) {
+            /* Somebody must watch the time for what is left while this one is busy, maybe for minutes. */
+            if (core->queue.pending > 0 && core->idle_n == 0 && !core->stopping)
+                pp_exporter_add_worker(core);
             pthread_mutex_unlock(&core->lock);
             send_taken(core, worker, list, room);
             pthread_mutex_lock(&core->lock);
