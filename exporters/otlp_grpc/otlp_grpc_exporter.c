@@ -280,6 +280,7 @@ const struct pp_factory pp_otlp_grpc_exporter_factory = {
     .instance_size = sizeof(struct otlp_grpc),
     .config = &otlp_grpc_group,
     .readme = "exporters/otlp_grpc",
+    .starts_beside_old = true,
     .validate = otlp_grpc_validate,
     .create = otlp_grpc_create,
     .start = otlp_grpc_start,
