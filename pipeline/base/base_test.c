@@ -159,10 +159,10 @@ static void test_log(void **state)
     FILE *out = open_memstream(&text, &size);
 
     (void)state;
-    pp_log_configure(&(struct pp_log_options){.level = PP_LOG_WARN, .encoding = PP_LOG_JSON, .out = out});
+    pp_log_configure(&(struct pp_log_options){.level = PP_LOG_WARN, .encoding = PP_LOG_JSON, .outputs = {out}, .outputs_n = 1});
     pp_log(PP_LOG_INFO, NULL, "unseen");
     pp_log(PP_LOG_ERROR, "exporter file/x", "cannot write \"%s\"", "y");
-    pp_log_configure(&(struct pp_log_options){.level = PP_LOG_INFO, .out = out});
+    pp_log_configure(&(struct pp_log_options){.level = PP_LOG_INFO, .outputs = {out}, .outputs_n = 1});
     pp_log(PP_LOG_INFO, NULL, "forged\nline");
     pp_log_configure(&(struct pp_log_options){.level = PP_LOG_INFO});
     fclose(out);
@@ -170,6 +170,41 @@ static void test_log(void **state)
     assert_non_null(strstr(text, "\"msg\":\"cannot write \\\"y\\\"\",\"component\":\"exporter file/x\"}\n"));
     assert_non_null(strstr(text, "\tinfo\tforged\\x0aline\n"));
     free(text);
+}
+
+static size_t count_of(const char *text, const char *what)
+{
+    size_t n = 0;
+
+    while ((text = strstr(text, what))) {
+        text += strlen(what);
+        n++;
+    }
+    return n;
+}
+
+static void test_log_sampling(void **state)
+{
+    char *texts[2] = {NULL, NULL};
+    size_t sizes[2];
+    FILE *outs[2] = {open_memstream(&texts[0], &sizes[0]), open_memstream(&texts[1], &sizes[1])};
+
+    (void)state;
+    /* A tick that no test run outlasts. */
+    pp_log_configure(&(struct pp_log_options){.level = PP_LOG_INFO, .outputs = {outs[0], outs[1]}, .outputs_n = 2,
+                                              .fields = "\"site\":\"a\"", .sampling = {UINT64_MAX, 3, 10}});
+    for (int i = 0; i < 33; i++) {
+        pp_log(PP_LOG_WARN, "exporter x", "repeats %d", i);
+        pp_log(PP_LOG_INFO, "exporter x", "said %d", i);
+    }
+    pp_log_configure(&(struct pp_log_options){.level = PP_LOG_INFO});
+    for (int i = 0; i < 2; i++) {
+        fclose(outs[i]);
+        assert_int_equal(count_of(texts[i], "repeats"), 6); /* the first three, the 13th, 23rd and 33rd */
+        assert_non_null(strstr(texts[i], "repeats 12\t{\"site\":\"a\"}\n"));
+        assert_int_equal(count_of(texts[i], "said"), 33);
+        free(texts[i]);
+    }
 }
 
 static void test_vec(void **state)
@@ -190,7 +225,7 @@ int main(void)
         cmocka_unit_test(test_str),   cmocka_unit_test(test_utf8), cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_arena), cmocka_unit_test(test_buf),  cmocka_unit_test(test_index),
         cmocka_unit_test(test_error), cmocka_unit_test(test_log),  cmocka_unit_test(test_json_string),
-        cmocka_unit_test(test_vec),
+        cmocka_unit_test(test_vec),   cmocka_unit_test(test_log_sampling),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

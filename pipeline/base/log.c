@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <time.h>
 
 #include "base/buf.h"
@@ -11,6 +12,12 @@
 
 #define LOG_LINE_BYTES_MAX (64u * 1024)
 
+/* Different messages may share a slot: then they are thinned out together, which costs lines but no memory. */
+#define SAMPLING_SLOTS 256u
+
+static struct {
+    uint64_t tick, seen;
+} sampling_slots[SAMPLING_SLOTS];
 static struct pp_log_options log_options;
 static atomic_int log_level = PP_LOG_INFO; /* apart from the options: read without the lock */
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -57,6 +64,8 @@ static void format_json(struct pp_buf *line, enum pp_log_level level, const char
         pp_buf_add_c(line, ",\"component\":");
         pp_json_add_string(line, pp_str_c(component));
     }
+    if (log_options.fields)
+        pp_buf_printf(line, ",%s", log_options.fields);
     pp_buf_add_c(line, "}\n");
 }
 
@@ -79,12 +88,57 @@ static void format_console(struct pp_buf *line, enum pp_log_level level, const c
     if (component)
         pp_buf_printf(line, "%s\t", component);
     add_printable(line, message);
+    if (log_options.fields)
+        pp_buf_printf(line, "\t{%s}", log_options.fields);
     pp_buf_add_byte(line, '\n');
+}
+
+/* With the lock held. The format's address stands for the message: what varies in it does not make it another one. */
+static bool sampled_out(enum pp_log_level level, const char *component, const char *fmt)
+{
+    const struct pp_log_sampling *sampling = &log_options.sampling;
+    size_t slot = (((uintptr_t)fmt >> 3) ^ ((uintptr_t)component >> 4)) % SAMPLING_SLOTS;
+    uint64_t tick, extra;
+
+    if (level < PP_LOG_WARN || sampling->tick_ms == 0)
+        return false;
+    tick = pp_clock_mono_ms() / sampling->tick_ms + 1;
+    if (sampling_slots[slot].tick != tick) {
+        sampling_slots[slot].tick = tick;
+        sampling_slots[slot].seen = 0;
+    }
+    if (++sampling_slots[slot].seen <= sampling->initial)
+        return false;
+    extra = sampling_slots[slot].seen - sampling->initial;
+    return sampling->thereafter == 0 || extra % sampling->thereafter != 0;
+}
+
+static void write_line(const struct pp_buf *line)
+{
+    for (size_t i = 0; i < log_options.outputs_n || i == 0; i++) {
+        FILE *out = log_options.outputs_n ? log_options.outputs[i] : stderr;
+
+        fwrite(line->data, 1, line->len, out);
+        fflush(out);
+    }
+}
+
+static void log_message(enum pp_log_level level, const char *component, struct pp_str message)
+{
+    struct pp_buf line;
+
+    pp_buf_init(&line, LOG_LINE_BYTES_MAX);
+    if (log_options.encoding == PP_LOG_JSON)
+        format_json(&line, level, component, message);
+    else
+        format_console(&line, level, component, message);
+    if (!line.failed)
+        write_line(&line);
+    pp_buf_done(&line);
 }
 
 void pp_log(enum pp_log_level level, const char *component, const char *fmt, ...)
 {
-    struct pp_buf line;
     char message[4096];
     va_list args;
     int n;
@@ -98,17 +152,8 @@ void pp_log(enum pp_log_level level, const char *component, const char *fmt, ...
         return;
     if ((size_t)n >= sizeof(message))
         n = sizeof(message) - 1;
-    pp_buf_init(&line, LOG_LINE_BYTES_MAX);
     pthread_mutex_lock(&log_lock);
-    if (log_options.encoding == PP_LOG_JSON)
-        format_json(&line, level, component, (struct pp_str){message, (size_t)n});
-    else
-        format_console(&line, level, component, (struct pp_str){message, (size_t)n});
-    if (!line.failed) {
-        FILE *out = log_options.out ? log_options.out : stderr;
-        fwrite(line.data, 1, line.len, out);
-        fflush(out);
-    }
+    if (!sampled_out(level, component, fmt))
+        log_message(level, component, (struct pp_str){message, (size_t)n});
     pthread_mutex_unlock(&log_lock);
-    pp_buf_done(&line);
 }
