@@ -138,27 +138,27 @@ static bool routing_create(struct pp_component *component, struct pp_error *err)
     return true;
 }
 
-static bool check_pipelines(const struct pp_component *self, const struct pp_string_list *pipelines, const char *where, struct pp_error *err)
+static void name_list(const struct pp_string_list *pipelines, const char *path,
+                      void (*fn)(void *arg, const char *path, const char *pipeline_id), void *arg)
 {
+    char item[96];
+
     for (size_t i = 0; i < pipelines->n; i++) {
-        if (!pp_component_feeds(self, pipelines->v[i]))
-            return pp_error_set(err, PP_ERR_CONFIG, "%s: pipeline \"%s\" does not have this connector among its receivers", where,
-                                pipelines->v[i]);
+        snprintf(item, sizeof(item), "%s.%zu", path, i);
+        fn(arg, item, pipelines->v[i]);
     }
-    return true;
 }
 
-static bool routing_start(struct pp_component *component, struct pp_error *err)
+static void routing_pipelines_named(const void *config_, void (*fn)(void *arg, const char *path, const char *pipeline_id), void *arg)
 {
-    const struct routing_config *config = config_of(component);
-    char where[64];
+    const struct routing_config *config = config_;
+    char path[64];
 
     for (size_t i = 0; i < config->table.n; i++) {
-        snprintf(where, sizeof(where), "table.%zu.pipelines", i);
-        if (!check_pipelines(component, &route_of(config, i)->pipelines, where, err))
-            return false;
+        snprintf(path, sizeof(path), "table.%zu.pipelines", i);
+        name_list(&route_of(config, i)->pipelines, path, fn, arg);
     }
-    return check_pipelines(component, &config->default_pipelines, "default_pipelines", err);
+    name_list(&config->default_pipelines, "default_pipelines", fn, arg);
 }
 
 static void routing_destroy(struct pp_component *component)
@@ -303,8 +303,8 @@ const struct pp_factory pp_routing_connector_factory = {
     .config = &routing_group,
     .readme = "connectors/routing",
     .validate = routing_validate,
+    .pipelines_named = routing_pipelines_named,
     .create = routing_create,
-    .start = routing_start,
     .consume = routing_consume,
     .destroy = routing_destroy,
 };
