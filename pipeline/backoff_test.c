@@ -6,7 +6,6 @@
 #include <cmocka.h>
 
 #include "pipeline/backoff.h"
-#include "pipeline/log_sampler.h"
 
 #define MS 1000000ll
 
@@ -84,24 +83,6 @@ static void hurry_only_shortens(void **state)
     assert_int_equal(next(&b, -1, 0.5, 0), 20);
 }
 
-static void sampler_says_how_many_it_left_out(void **state)
-{
-    struct pp_log_sampler sampler = {0};
-    uint64_t left_out, logged = 0, total = 0;
-
-    (void)state;
-    for (int i = 0; i < 1000; i++) {
-        if (pp_log_sampler_pass(&sampler, 1000, &left_out)) {
-            logged++;
-            total += left_out;
-        }
-    }
-    assert_int_equal(logged, 10 + 9);
-    assert_int_equal(total, 9 * 99);
-    assert_true(pp_log_sampler_pass(&sampler, 1000 + PP_LOG_SAMPLER_TICK_MS, &left_out));
-    assert_int_equal(left_out, 1000 - logged - total);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,7 +91,6 @@ int main(void)
         cmocka_unit_test(server_delay_is_a_minimum),
         cmocka_unit_test(ends_when_the_wait_would_pass_max_elapsed_time),
         cmocka_unit_test(hurry_only_shortens),
-        cmocka_unit_test(sampler_says_how_many_it_left_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

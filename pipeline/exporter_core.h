@@ -7,7 +7,6 @@
 #include "base/vec.h"
 #include "pipeline/exporter_base.h"
 #include "pipeline/exporter_metrics.h"
-#include "pipeline/log_sampler.h"
 #include "pipeline/queue.h"
 
 #define PP_EXPORTER_REASON_MAX 256u
@@ -41,7 +40,6 @@ struct pp_exporter_core {
     bool running, stopping;
     struct pp_exporter_worker *workers; /* workers_max of them */
     size_t workers_n, workers_max, idle_n;
-    struct pp_log_sampler retry_log, drop_log;
     struct pp_exporter_losses losses;
 };
 

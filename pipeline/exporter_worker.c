@@ -25,40 +25,29 @@ void pp_exporter_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t unti
 
 void pp_exporter_drop(struct pp_exporter_core *core, uint64_t samples, bool was_accepted, const struct pp_result *result)
 {
-    uint64_t left_out = 0;
-    bool log = false;
+    bool log;
 
     pp_exporter_metrics_failed(&core->metrics, samples, result);
     if (!was_accepted)
         return; /* the sender is told, and logs or retries as it likes */
     pthread_mutex_lock(&core->lock);
-    if (core->stopping && result->outcome == PP_RETRY) {
+    log = !core->stopping || result->outcome != PP_RETRY;
+    if (!log) {
         core->losses.batches++;
         core->losses.samples += samples;
         /* The first reason says most: later ones are about the deadline. */
         if (!core->losses.reason[0])
             snprintf(core->losses.reason, sizeof(core->losses.reason), "%s", result->message);
-    } else {
-        log = pp_log_sampler_pass(&core->drop_log, pp_clock_mono_ms(), &left_out);
     }
     pthread_mutex_unlock(&core->lock);
     if (log)
-        pp_log(PP_LOG_ERROR, core->self->log_id, "dropped %llu samples, %s: %s (%llu like it not logged)",
-               (unsigned long long)samples, result->outcome == PP_PERMANENT ? "permanent error" : "no more retries",
-               result->message, (unsigned long long)left_out);
+        pp_log(PP_LOG_ERROR, core->self->log_id, "dropped %llu samples, %s: %s", (unsigned long long)samples,
+               result->outcome == PP_PERMANENT ? "permanent error" : "no more retries", result->message);
 }
 
 static void log_retry(struct pp_exporter_core *core, uint64_t wait_ms, const char *message)
 {
-    uint64_t left_out = 0;
-    bool log;
-
-    pthread_mutex_lock(&core->lock);
-    log = pp_log_sampler_pass(&core->retry_log, pp_clock_mono_ms(), &left_out);
-    pthread_mutex_unlock(&core->lock);
-    if (log)
-        pp_log(PP_LOG_WARN, core->self->log_id, "sending failed, next attempt in %.1f s: %s (%llu like it not logged)",
-               (double)wait_ms / 1000, message, (unsigned long long)left_out);
+    pp_log(PP_LOG_WARN, core->self->log_id, "sending failed, next attempt in %.1f s: %s", (double)wait_ms / 1000, message);
 }
 
 /* Waits for the next attempt. A shutdown that begins meanwhile cuts a wait short that the peer did not ask for. False: not worth waiting, the time to

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "pipeline/join.h"
+#include "pipeline/stopwatch.h"
 
 struct pp_targets {
     size_t users; /* emits in progress; under the downstream's lock */
@@ -91,9 +92,16 @@ static void leave(struct pp_downstream *downstream, struct pp_targets *set)
 
 static void give(const struct pp_target *target, struct pp_batch *batch, struct pp_done *done)
 {
-    if (target->incoming)
-        pp_counter_add(target->incoming, pp_batch_samples(batch));
+    struct pp_stopwatch watch;
+
+    if (!target->incoming) {
+        target->component->factory->consume(target->component, batch, done);
+        return;
+    }
+    pp_counter_add(target->incoming, pp_batch_samples(batch));
+    pp_stopwatch_start(&watch);
     target->component->factory->consume(target->component, batch, done);
+    pp_stopwatch_stop(&watch, target->duration);
 }
 
 static void refuse(struct pp_batch *batch, struct pp_done *done, const char *why)
@@ -129,9 +137,12 @@ void pp_emit(struct pp_component *self, struct pp_batch *batch, struct pp_done *
 {
     struct pp_downstream *downstream = self->downstream;
     struct pp_targets *set = enter(downstream);
+    uint64_t left_ns = 0;
 
-    if (downstream->outgoing)
+    if (downstream->outgoing) {
         pp_counter_add(downstream->outgoing, pp_batch_samples(batch));
+        left_ns = pp_stopwatch_leave();
+    }
     if (!set || set->n == 0) {
         refuse(batch, done, "the pipeline is being reloaded");
     } else if (set->n == 1) {
@@ -141,6 +152,8 @@ void pp_emit(struct pp_component *self, struct pp_batch *batch, struct pp_done *
     }
     if (set)
         leave(downstream, set);
+    if (left_ns)
+        pp_stopwatch_return(left_ns);
 }
 
 bool pp_emit_to(struct pp_component *self, const char *pipeline_id, struct pp_batch *batch, struct pp_done *done)

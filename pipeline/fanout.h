@@ -13,6 +13,7 @@ struct pp_target {
     struct pp_component *component;
     const char *pipeline;        /* the pipeline by which it is reached; lives as long as the target is set */
     struct pp_counter *incoming; /* items, when the target is a processor; else NULL */
+    struct pp_histogram *duration; /* with it: the seconds it works on a batch */
 };
 
 struct pp_targets; /* a set of targets, immutable */

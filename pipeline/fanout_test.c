@@ -64,7 +64,7 @@ static void feed(struct source *source, struct sink **sinks, const char *const *
     struct pp_target targets[4];
 
     for (size_t i = 0; i < n; i++)
-        targets[i] = (struct pp_target){&sinks[i]->component, pipelines[i], NULL};
+        targets[i] = (struct pp_target){.component = &sinks[i]->component, .pipeline = pipelines[i]};
     pp_downstream_set(&source->downstream, pp_targets_new(targets, n));
 }
 

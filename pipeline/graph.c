@@ -43,7 +43,8 @@ static struct pp_targets *targets_of(struct pp_graph *graph, const struct pp_pla
 
         if (!to || (started_only && !to->started))
             continue;
-        ok = pp_vec_push(&targets, (struct pp_target){to->component, node->edges.v[k].pipeline, pp_instance_incoming(to)});
+        ok = pp_vec_push(&targets, (struct pp_target){to->component, node->edges.v[k].pipeline,
+                                                      pp_instance_incoming(to), pp_instance_duration(to)});
     }
     if (ok)
         set = pp_targets_new(targets.v, targets.n);

@@ -11,6 +11,10 @@ static const struct pp_metric incoming = {"otelcol_processor_incoming_items", "N
 static const struct pp_metric outgoing = {"otelcol_processor_outgoing_items", "Number of items emitted from the processor.",
                                           "{items}", NULL, 0};
 
+static const double duration_bounds[] = {10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+static const struct pp_metric duration = {"otelcol_processor_internal_duration", "Duration of time taken to process a batch of telemetry data through the processor.",
+                                          "s", duration_bounds, sizeof(duration_bounds) / sizeof(duration_bounds[0])};
+
 static struct pp_counter *item_counter(struct pp_instance *instance, const struct pp_metric *metric)
 {
     const struct pp_label labels[] = {{"otel_signal", "profiles"}, {"processor", instance->id}};
@@ -23,6 +27,15 @@ static struct pp_counter *item_counter(struct pp_instance *instance, const struc
 struct pp_counter *pp_instance_incoming(struct pp_instance *instance)
 {
     return item_counter(instance, &incoming);
+}
+
+struct pp_histogram *pp_instance_duration(struct pp_instance *instance)
+{
+    const struct pp_label labels[] = {{"otel_signal", "profiles"}, {"processor", instance->id}};
+
+    if (instance->factory->kind != PP_PROCESSOR)
+        return NULL;
+    return pp_telemetry_histogram(pp_service_telemetry(instance->component->service), &duration, labels, 2);
 }
 
 static char *make_log_id(const struct pp_instance_spec *spec)

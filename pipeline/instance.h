@@ -47,6 +47,7 @@ void pp_instance_free(struct pp_instance *instance);
 
 /* Counter of what a processor takes in; NULL for others. */
 struct pp_counter *pp_instance_incoming(struct pp_instance *instance);
+struct pp_histogram *pp_instance_duration(struct pp_instance *instance);
 
 /* pp_component_report without the format. */
 void pp_instance_report(struct pp_instance *instance, enum pp_component_status status, const char *message);

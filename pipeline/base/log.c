@@ -16,7 +16,7 @@
 #define SAMPLING_SLOTS 256u
 
 static struct {
-    uint64_t tick, seen;
+    uint64_t tick, seen, left_out;
 } sampling_slots[SAMPLING_SLOTS];
 static struct pp_log_options log_options;
 static atomic_int log_level = PP_LOG_INFO; /* apart from the options: read without the lock */
@@ -93,13 +93,15 @@ static void format_console(struct pp_buf *line, enum pp_log_level level, const c
     pp_buf_add_byte(line, '\n');
 }
 
-/* With the lock held. The format's address stands for the message: what varies in it does not make it another one. */
-static bool sampled_out(enum pp_log_level level, const char *component, const char *fmt)
+/* With the lock held: whether the line is left out; if not, *ret_left_out is how many were since the last that was not. The format's address stands
+ * for the message: what varies in it does not make it another one. */
+static bool sampled_out(enum pp_log_level level, const char *component, const char *fmt, uint64_t *ret_left_out)
 {
     const struct pp_log_sampling *sampling = &log_options.sampling;
     size_t slot = (((uintptr_t)fmt >> 3) ^ ((uintptr_t)component >> 4)) % SAMPLING_SLOTS;
     uint64_t tick, extra;
 
+    *ret_left_out = 0;
     if (level < PP_LOG_WARN || sampling->tick_ms == 0)
         return false;
     tick = pp_clock_mono_ms() / sampling->tick_ms + 1;
@@ -107,10 +109,23 @@ static bool sampled_out(enum pp_log_level level, const char *component, const ch
         sampling_slots[slot].tick = tick;
         sampling_slots[slot].seen = 0;
     }
-    if (++sampling_slots[slot].seen <= sampling->initial)
-        return false;
-    extra = sampling_slots[slot].seen - sampling->initial;
-    return sampling->thereafter == 0 || extra % sampling->thereafter != 0;
+    sampling_slots[slot].seen++;
+    extra = sampling_slots[slot].seen > sampling->initial ? sampling_slots[slot].seen - sampling->initial : 0;
+    if (extra && (sampling->thereafter == 0 || extra % sampling->thereafter != 0)) {
+        sampling_slots[slot].left_out++;
+        return true;
+    }
+    *ret_left_out = sampling_slots[slot].left_out;
+    sampling_slots[slot].left_out = 0;
+    return false;
+}
+
+/* Appends to a message of `n` bytes in a buffer of `size`, if there is room; the new length. */
+static size_t add_left_out(char *message, size_t n, size_t size, uint64_t left_out)
+{
+    int added = left_out ? snprintf(message + n, size - n, " (%llu like it left out)", (unsigned long long)left_out) : 0;
+
+    return added > 0 && (size_t)added < size - n ? n + (size_t)added : n;
 }
 
 static void write_line(const struct pp_buf *line)
@@ -140,6 +155,7 @@ static void log_message(enum pp_log_level level, const char *component, struct p
 void pp_log(enum pp_log_level level, const char *component, const char *fmt, ...)
 {
     char message[4096];
+    uint64_t left_out;
     va_list args;
     int n;
 
@@ -153,7 +169,7 @@ void pp_log(enum pp_log_level level, const char *component, const char *fmt, ...
     if ((size_t)n >= sizeof(message))
         n = sizeof(message) - 1;
     pthread_mutex_lock(&log_lock);
-    if (!sampled_out(level, component, fmt))
-        log_message(level, component, (struct pp_str){message, (size_t)n});
+    if (!sampled_out(level, component, fmt, &left_out))
+        log_message(level, component, (struct pp_str){message, add_left_out(message, (size_t)n, sizeof(message), left_out)});
     pthread_mutex_unlock(&log_lock);
 }

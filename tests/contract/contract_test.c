@@ -108,7 +108,7 @@ static struct pp_component sink_component = {.factory = &sink_factory, .id = "si
 
 static void subject_start(struct subject *s)
 {
-    const struct pp_target target = {&sink_component, "profiles/down", NULL};
+    const struct pp_target target = {.component = &sink_component, .pipeline = "profiles/down"};
     struct pp_error err;
 
     if (s->factory->kind == PP_PROCESSOR || s->factory->kind == PP_CONNECTOR)

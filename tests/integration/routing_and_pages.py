@@ -98,7 +98,8 @@ def pages(t, ports):
     t.check(fetch(ports["zpages"], "/debug/nothing")[0] == 404, "zpages: another path is 404")
     for name, labels in [("otelcol_receiver_accepted_profile_samples", {"receiver": "otlp", "transport": "http"}),
                          ("otelcol_exporter_sent_profile_samples", {"exporter": "otlp_http/all"}),
-                         ("otelcol_processor_incoming_items", {"processor": "resource_detection"})]:
+                         ("otelcol_processor_incoming_items", {"processor": "resource_detection"}),
+                         ("otelcol_processor_internal_duration_seconds_count", {"processor": "resource_detection"})]:
         t.check(harness.metric_sum(ports["metrics"], name, **labels) > 0, f"metrics: {name}{labels} counts")
 
 
