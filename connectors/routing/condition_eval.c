@@ -53,11 +53,19 @@ static bool order_values(const struct pp_any_value *a, const struct pp_any_value
     return true;
 }
 
+/* Whether one side is metadata that the request does not carry and the other is no nil: nothing holds then, != neither, as in the Collector. */
+static bool is_missing_metadata(const struct operand *operand, const struct pp_any_value *value, const struct pp_any_value *other)
+{
+    return operand->is_path && operand->scope == PP_CONDITION_REQUEST && value->kind == PP_ANY_EMPTY && other->kind != PP_ANY_EMPTY;
+}
+
 static bool compare_holds(const struct node *node, const struct pp_condition_source *source)
 {
     struct pp_any_value a = operand_value(&node->a, source), b = operand_value(&node->b, source);
     int order;
 
+    if (is_missing_metadata(&node->a, &a, &b) || is_missing_metadata(&node->b, &b, &a))
+        return false;
     if (!order_values(&a, &b, &order))
         return node->op == OP_NE;
     switch (node->op) {

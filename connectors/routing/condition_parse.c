@@ -106,6 +106,20 @@ static bool parse_string(struct parser *p, struct pp_str *ret)
     return fail(p, "a string that ends with a double quote");
 }
 
+/* Metadata carries its names in lower case; the Collector looks them up regardless of case. */
+static bool parse_key(struct parser *p, struct operand *operand)
+{
+    char *name;
+
+    if (!parse_string(p, &operand->key))
+        return false;
+    name = (char *)operand->key.p; /* our own copy */
+    for (size_t i = 0; operand->scope == PP_CONDITION_REQUEST && i < operand->key.n; i++)
+        if (name[i] >= 'A' && name[i] <= 'Z')
+            name[i] = (char)(name[i] + ('a' - 'A'));
+    return true;
+}
+
 static bool parse_number(struct parser *p, struct pp_any_value *ret)
 {
     const char *start = p->rest.p; /* the text is NUL-terminated behind rest */
@@ -139,7 +153,7 @@ static bool parse_operand(struct parser *p, struct operand *ret)
     else
         ret->is_path = false;
     if (ret->is_path)
-        return expect(p, "[") && parse_string(p, &ret->key) && expect(p, "]");
+        return expect(p, "[") && parse_key(p, ret) && expect(p, "]");
 
     if (accept(p, "nil"))
         return true;

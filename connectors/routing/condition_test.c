@@ -37,6 +37,11 @@ static const struct {
     {"route() where attributes[\"service.name\"] == \"checkout\"", true, true},
     {"route()", true, true},
     {"request[\"x-tenant\"] == \"acme\"", false, true},
+    {"request[\"X-Tenant\"] == \"acme\"", false, true}, /* names of metadata have no case */
+    {"request[\"none\"] != \"acme\"", false, false},
+    {"request[\"none\"] == nil", false, true},
+    {"request[\"x-tenant\"] != nil", false, true},
+    {"attributes[\"none\"] != \"x\"", false, true},
     {"attributes[\"none\"] == nil", false, true},
     {"attributes[\"pid\"] != nil and attributes[\"pid\"] >= 42 and attributes[\"pid\"] < 42.5", false, true},
     {"attributes[\"ratio\"] > 1", false, false},

@@ -34,7 +34,7 @@ static const struct pp_field route_fields[] = {
     PP_ROW_ENUM(struct route_config, context, 0, contexts,
                 "What the condition reads: the resource's attributes, or the metadata of the request that brought the batch."),
     PP_ROW_ENUM(struct route_config, action, 0, actions,
-                "Whether later routes still see what this one took: move hides it from them, copy does not."),
+                "Whether later routes and the default pipelines still see what this one took: move hides it from them, copy does not."),
     PP_ROW_STRING(struct route_config, statement, 0, "Condition as an OTTL statement: route() where attributes[\"x\"] == \"y\"."),
     PP_ROW_STRING(struct route_config, condition, 0, "The condition alone: attributes[\"x\"] == \"y\"; this or statement."),
     PP_ROW_STRINGS(struct route_config, pipelines, PP_FIELD_REQUIRED | PP_FIELD_NONEMPTY,
@@ -46,7 +46,7 @@ static const struct pp_group route_group = {.name = "table", .size = sizeof(stru
 
 static const struct pp_field routing_fields[] = {
     PP_ROW_STRINGS(struct routing_config, default_pipelines, 0,
-                   "Pipelines that receive what no route took; without them it is dropped and counted."),
+                   "Pipelines that receive what no route moved; without them it is dropped, and counted when no route copied it."),
     PP_ROW_LIST(struct routing_config, table, PP_FIELD_REQUIRED | PP_FIELD_NONEMPTY, &route_group, "Routes, tried in this order."),
     PP_ROW_ENUM(struct routing_config, error_mode, 0, error_modes,
                 "For a resource whose condition cannot be evaluated; ours always can, so every mode behaves the same."),
@@ -215,6 +215,7 @@ static void get_value(const void *context, enum pp_condition_scope scope, struct
 struct selection {
     bool *chosen; /* by resource, of the route at hand */
     bool *taken;  /* by resource, by a route before that moves */
+    bool *routed; /* by resource, by any route before */
     size_t n;
 };
 
@@ -247,9 +248,18 @@ static void choose(const struct routing *self, size_t route, const struct subjec
     for (size_t i = 0; i < selection->n; i++) {
         subject.resource = (uint32_t)i;
         selection->chosen[i] = !selection->taken[i] && pp_condition_holds(self->conditions[route], &source);
-        if (selection->chosen[i] && moves)
-            selection->taken[i] = true;
+        selection->routed[i] |= selection->chosen[i];
+        selection->taken[i] |= selection->chosen[i] && moves;
     }
+}
+
+/* As in the Collector, what was only copied is still there for the default pipelines; without those it has arrived somewhere all the same. */
+static void choose_rest(const struct routing_config *config, struct selection *selection)
+{
+    const bool *gone = config->default_pipelines.n ? selection->taken : selection->routed;
+
+    for (size_t i = 0; i < selection->n; i++)
+        selection->chosen[i] = !gone[i];
 }
 
 static void route_batch(struct routing *self, struct pp_join *join, struct pp_batch *batch, const struct pp_tables *tables)
@@ -257,9 +267,8 @@ static void route_batch(struct routing *self, struct pp_join *join, struct pp_ba
     const struct routing_config *config = config_of(&self->component);
     size_t n = tables->resources.n;
     PP_AUTOFREE bool *flags = pp_calloc(3 * n, sizeof(*flags));
-    struct selection selection = {flags, flags + n, n};
+    struct selection selection = {flags, flags + n, flags + 2 * n, n};
     struct subject whole = {.tables = tables, .context = pp_batch_context(batch)};
-    bool *routed = flags + 2 * n;
 
     if (!flags) {
         fail_part(join, "out of memory");
@@ -268,11 +277,8 @@ static void route_batch(struct routing *self, struct pp_join *join, struct pp_ba
     for (size_t route = 0; route < config->table.n; route++) {
         choose(self, route, &whole, &selection);
         send_chosen(self, join, &route_of(config, route)->pipelines, batch, &selection);
-        for (size_t i = 0; i < n; i++)
-            routed[i] |= selection.chosen[i];
     }
-    for (size_t i = 0; i < n; i++)
-        selection.chosen[i] = !routed[i];
+    choose_rest(config, &selection);
     send_chosen(self, join, &config->default_pipelines, batch, &selection);
 }
 
