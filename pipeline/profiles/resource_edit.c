@@ -53,18 +53,31 @@ bool pp_resource_set(struct pp_resource_edit *edit, struct pp_str key, struct pp
     return true;
 }
 
-bool pp_resource_remove(struct pp_resource_edit *edit, uint32_t position)
+bool pp_resource_replace(struct pp_resource_edit *edit, uint32_t position, struct pp_str value)
 {
-    struct pp_tables *tables = edit->tables;
-    struct pp_range *range = &tables->resources.v[edit->resource].attributes;
-    struct pp_key_value *list;
+    struct pp_range *range = &edit->tables->resources.v[edit->resource].attributes;
 
     assert(position < range->n);
     if (!move_to_end(edit))
         return false;
+    edit->tables->key_values.v[range->first + position].value = value;
+    return true;
+}
+
+bool pp_resource_remove(struct pp_resource_edit *edit, const bool *removes)
+{
+    struct pp_tables *tables = edit->tables;
+    struct pp_range *range = &tables->resources.v[edit->resource].attributes;
+    struct pp_key_value *list;
+    uint32_t kept = 0;
+
+    if (!move_to_end(edit))
+        return false;
     list = tables->key_values.v + range->first;
-    memmove(list + position, list + position + 1, (range->n - position - 1) * sizeof(*list));
-    range->n--;
-    tables->key_values.n--;
+    for (uint32_t i = 0; i < range->n; i++)
+        if (!removes[i])
+            list[kept++] = list[i];
+    tables->key_values.n -= range->n - kept;
+    range->n = kept;
     return true;
 }

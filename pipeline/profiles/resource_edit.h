@@ -21,7 +21,9 @@ const struct pp_key_value *pp_resource_attribute(const struct pp_tables *tables,
 /* Puts the value under the key, in place of the one that is there. Both live as long as the batch (pp_batch_arena). False, resource
  * unchanged, when memory is out; so for the next. */
 bool pp_resource_set(struct pp_resource_edit *edit, struct pp_str key, struct pp_str value);
-/* Takes the attribute at a position away; the order of the others stays. */
-bool pp_resource_remove(struct pp_resource_edit *edit, uint32_t position);
+/* Gives the attribute at a position another value. */
+bool pp_resource_replace(struct pp_resource_edit *edit, uint32_t position, struct pp_str value);
+/* Takes away the attributes for which `removes` is true, by position in the list as it is now; the order of the others stays. Linear. */
+bool pp_resource_remove(struct pp_resource_edit *edit, const bool *removes);
 
 #endif

@@ -7,8 +7,12 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
+#include "convert/any_text.h"
+#include "convert/utf8_repair.h"
 
 #define FROM_CONTEXT_BYTES_MAX (64u * 1024)
+#define TEXT_BYTES_MAX (512u << 20) /* of a value converted to a string: more than JSON makes of all that a message holds */
 
 static bool compile(struct pp_action *action, struct pp_error *err)
 {
@@ -48,24 +52,22 @@ void pp_action_done(struct pp_action *action)
     *action = (struct pp_action){0};
 }
 
-/* Invalid UTF-8 and values that cost too many steps do not match. NULL: no match. */
-static pcre2_match_data *match(const struct pp_action *action, struct pp_str subject)
+/* Into *ret the match, NULL when there is none: values that cost too many steps do not match. False when memory is out: what a rule was to delete or
+ * hash must not slip through for that. */
+static bool match(const struct pp_action *action, struct pp_str subject, pcre2_match_data **ret)
 {
     pcre2_match_data *data = pcre2_match_data_create_from_pattern(action->regex, NULL);
+    int found;
 
-    if (data && pcre2_match(action->regex, (PCRE2_SPTR)(subject.n ? subject.p : ""), subject.n, 0, 0, data, action->match_context) < 0) {
+    if (!data)
+        return false;
+    found = pcre2_match(action->regex, (PCRE2_SPTR)(subject.n ? subject.p : ""), subject.n, 0, 0, data, action->match_context);
+    if (found < 0)
         pcre2_match_data_free(data);
-        return NULL;
-    }
-    return data;
-}
-
-static bool matches(const struct pp_action *action, struct pp_str subject)
-{
-    pcre2_match_data *data = match(action, subject);
-
-    pcre2_match_data_free(data);
-    return data != NULL;
+    if (found == PCRE2_ERROR_NOMEMORY)
+        return false;
+    *ret = found < 0 ? NULL : data;
+    return true;
 }
 
 static bool set_copy(struct pp_action_site *site, struct pp_str key, struct pp_str value)
@@ -76,59 +78,99 @@ static bool set_copy(struct pp_action_site *site, struct pp_str key, struct pp_s
            pp_resource_set(&site->edit, (struct pp_str){key_copy, key.n}, (struct pp_str){value_copy, value.n});
 }
 
-/* Into *ret_found whether the request carries it. */
+/* Into *ret_found whether the request carries it and it is not too long. False when memory is out. */
+static bool join_metadata(const struct pp_context *context, const char *name, struct pp_buf *out, bool *ret_found)
+{
+    PP_AUTOFREE char *lower = pp_strdup(name); /* as contexts have it */
+    struct pp_str one;
+    size_t i = 0, bytes = 0;
+
+    if (!lower)
+        return false;
+    for (char *c = lower; *c; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c + ('a' - 'A'));
+    for (; pp_context_metadata(context, pp_str_c(lower), i, &one); i++) {
+        bytes += one.n + 1;
+        if (bytes > FROM_CONTEXT_BYTES_MAX)
+            break;
+        if (i)
+            pp_buf_add_byte(out, ';');
+        pp_buf_add_str(out, one);
+    }
+    *ret_found = i > 0 && bytes <= FROM_CONTEXT_BYTES_MAX;
+    return !out->failed;
+}
+
+/* What a peer sent in a header may be any bytes, a string attribute must be UTF-8. Longer than the limit counts as not there. */
 static bool value_from_context(const struct pp_action *action, const struct pp_action_site *site, struct pp_str *ret, bool *ret_found)
 {
     const char *from = action->config->from_context;
-    struct pp_str one;
-    struct pp_buf joined;
-    bool ok;
+    struct pp_buf text;
+    struct pp_str repaired;
+    bool found = false, ok;
 
-    *ret_found = false;
-    if (!site->context)
-        return true;
+    pp_buf_init(&text, FROM_CONTEXT_BYTES_MAX);
     if (strcmp(from, "client.address") == 0) {
-        one = pp_context_peer(site->context);
-        *ret_found = one.n > 0;
-        return !*ret_found || pp_any_value_from_string(site->arena, one, ret);
+        found = pp_context_peer(site->context).n > 0;
+        ok = pp_buf_add_str(&text, pp_context_peer(site->context));
+    } else {
+        ok = join_metadata(site->context, from + strlen("metadata."), &text, &found);
     }
-    pp_buf_init(&joined, FROM_CONTEXT_BYTES_MAX);
-    for (size_t i = 0; pp_context_metadata(site->context, pp_str_c(from + strlen("metadata.")), i, &one); i++) {
-        if (i)
-            pp_buf_add_byte(&joined, ';');
-        pp_buf_add_str(&joined, one);
-        *ret_found = true;
-    }
-    *ret_found = *ret_found && !joined.failed;
-    ok = !*ret_found || pp_any_value_from_string(site->arena, pp_buf_str(&joined), ret);
-    pp_buf_done(&joined);
+    ok = ok && (!found || (pp_utf8_repair(site->arena, pp_buf_str(&text), &repaired) && pp_any_value_from_string(site->arena, repaired, ret)));
+    pp_buf_done(&text);
+    if (ok)
+        *ret_found = found;
     return ok;
+}
+
+/* Copies: the batch may outlive this processor. */
+static bool make_copy(const struct pp_action *action, const struct pp_action_site *site, struct pp_action_copy *copy)
+{
+    const struct pp_action_config *config = action->config;
+    struct pp_str key = pp_str_c(config->key);
+
+    copy->found = true;
+    copy->key = (struct pp_str){pp_arena_strdup(site->arena, key), key.n};
+    if (config->value)
+        copy->value = (struct pp_str){pp_arena_strdup(site->arena, action->value), action->value.n};
+    else if (config->from_context && !value_from_context(action, site, &copy->value, &copy->found))
+        return false;
+    copy->made = !site->arena->failed;
+    return copy->made;
 }
 
 static bool apply_setter(const struct pp_action *action, struct pp_action_site *site)
 {
     const struct pp_action_config *config = action->config;
-    struct pp_str key = pp_str_c(config->key), value = action->value;
-    uint32_t there = pp_resource_find(site->edit.tables, site->edit.resource, key), source;
-    bool found = true;
+    struct pp_action_copy *copy = &site->copies[action->number];
+    uint32_t there = pp_resource_find(site->edit.tables, site->edit.resource, pp_str_c(config->key)), source;
 
     if ((config->action == PP_ACTION_INSERT && there != PP_ATTRIBUTE_NONE) ||
         (config->action == PP_ACTION_UPDATE && there == PP_ATTRIBUTE_NONE))
         return true;
-    if (config->from_attribute) {
-        source = pp_resource_find(site->edit.tables, site->edit.resource, pp_str_c(config->from_attribute));
-        found = source != PP_ATTRIBUTE_NONE;
-        if (found)
-            value = pp_resource_attribute(site->edit.tables, site->edit.resource, source)->value;
-    } else if (config->from_context && !value_from_context(action, site, &value, &found)) {
+    if (!copy->made && !make_copy(action, site, copy))
         return false;
-    }
-    return !found || set_copy(site, key, value);
+    if (!config->from_attribute)
+        return !copy->found || pp_resource_set(&site->edit, copy->key, copy->value);
+    source = pp_resource_find(site->edit.tables, site->edit.resource, pp_str_c(config->from_attribute));
+    return source == PP_ATTRIBUTE_NONE ||
+           pp_resource_set(&site->edit, copy->key, pp_resource_attribute(site->edit.tables, site->edit.resource, source)->value);
 }
 
-static bool is_chosen(const struct pp_action *action, struct pp_str key)
+/* Into *ret whether the action is meant for this key. */
+static bool is_chosen(const struct pp_action *action, struct pp_str key, bool *ret)
 {
-    return (action->config->key && pp_str_eq_c(key, action->config->key)) || (action->regex && matches(action, key));
+    pcre2_match_data *data = NULL;
+
+    *ret = action->config->key && pp_str_eq_c(key, action->config->key);
+    if (*ret || !action->regex)
+        return true;
+    if (!match(action, key, &data))
+        return false;
+    *ret = data != NULL;
+    pcre2_match_data_free(data);
+    return true;
 }
 
 /* Hex SHA-256 of the value's bytes; numbers as 8 bytes, little-endian, as the Collector hashes them. */
@@ -158,25 +200,32 @@ static bool hash_value(struct pp_arena *arena, struct pp_str encoded, struct pp_
     return pp_any_value_from_string(arena, (struct pp_str){hex, 2 * (size_t)digest_n}, ret);
 }
 
-/* delete and hash: the key and, with a pattern, all keys that match. From the end, so that removing moves nothing still to be seen. */
+static bool hash_attribute(struct pp_action_site *site, uint32_t position)
+{
+    struct pp_str hashed;
+
+    return hash_value(site->arena, pp_resource_attribute(site->edit.tables, site->edit.resource, position)->value, &hashed) &&
+           pp_resource_replace(&site->edit, position, hashed);
+}
+
+/* delete and hash: the key and, with a pattern, all keys that match. Linear, for a peer decides how many attributes there are. */
 static bool apply_to_chosen(const struct pp_action *action, struct pp_action_site *site)
 {
-    struct pp_tables *tables = site->edit.tables;
+    const struct pp_tables *tables = site->edit.tables;
+    uint32_t n = tables->resources.v[site->edit.resource].attributes.n;
+    PP_AUTOFREE bool *chosen = pp_calloc(n, sizeof(*chosen));
+    bool any = false;
 
-    for (uint32_t i = tables->resources.v[site->edit.resource].attributes.n; i-- > 0;) {
-        struct pp_key_value attribute = *pp_resource_attribute(tables, site->edit.resource, i);
-        struct pp_str hashed;
-
-        if (!is_chosen(action, attribute.key))
-            continue;
-        if (action->config->action == PP_ACTION_DELETE) {
-            if (!pp_resource_remove(&site->edit, i))
-                return false;
-        } else if (!hash_value(site->arena, attribute.value, &hashed) || !pp_resource_set(&site->edit, attribute.key, hashed)) {
+    if (!chosen)
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!is_chosen(action, pp_resource_attribute(tables, site->edit.resource, i)->key, &chosen[i]))
             return false;
-        }
+        any |= chosen[i];
+        if (chosen[i] && action->config->action == PP_ACTION_HASH && !hash_attribute(site, i))
+            return false;
     }
-    return true;
+    return !any || action->config->action == PP_ACTION_HASH || pp_resource_remove(&site->edit, chosen);
 }
 
 static bool source_value(const struct pp_action *action, const struct pp_action_site *site, struct pp_any_value *ret)
@@ -190,13 +239,17 @@ static bool source_value(const struct pp_action *action, const struct pp_action_
 static bool apply_extract(const struct pp_action *action, struct pp_action_site *site)
 {
     struct pp_any_value source;
-    pcre2_match_data *data;
+    pcre2_match_data *data = NULL;
     const PCRE2_SIZE *offsets;
     PCRE2_SPTR names;
     uint32_t names_n, entry_size;
     bool ok = true;
 
-    if (!source_value(action, site, &source) || source.kind != PP_ANY_STRING || !(data = match(action, source.string)))
+    if (!source_value(action, site, &source) || source.kind != PP_ANY_STRING)
+        return true;
+    if (!match(action, source.string, &data))
+        return false;
+    if (!data)
         return true;
     offsets = pcre2_get_ovector_pointer(data);
     pcre2_pattern_info(action->regex, PCRE2_INFO_NAMETABLE, &names);
@@ -215,6 +268,11 @@ static bool apply_extract(const struct pp_action *action, struct pp_action_site 
     return ok;
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 static bool number_from_string(struct pp_str text, double *ret_double, int64_t *ret_int, bool *ret_is_int)
 {
     char copy[64], *end;
@@ -224,7 +282,7 @@ static bool number_from_string(struct pp_str text, double *ret_double, int64_t *
     memcpy(copy, text.p, text.n);
     copy[text.n] = '\0';
     *ret_double = strtod(copy, &end);
-    if (*end)
+    if (end != copy + text.n || is_space(copy[0]))
         return false;
     errno = 0;
     *ret_int = strtoll(copy, &end, 10);
@@ -254,46 +312,44 @@ static bool as_number(const struct pp_any_value *value, double *ret_double, int6
     }
 }
 
-static bool string_from_value(struct pp_arena *arena, const struct pp_any_value *value, struct pp_str *ret)
+/* As the Collector's AsString: lists and maps as JSON. */
+static bool string_from_value(struct pp_arena *arena, struct pp_str encoded, struct pp_str *ret)
 {
-    char text[64];
+    struct pp_buf text;
+    bool ok;
 
-    if (value->kind == PP_ANY_BOOL)
-        return pp_any_value_from_string(arena, pp_str_c(value->boolean ? "true" : "false"), ret);
-    if (value->kind == PP_ANY_INT)
-        snprintf(text, sizeof(text), "%lld", (long long)value->integer);
-    else
-        snprintf(text, sizeof(text), "%.17g", value->number);
-    return pp_any_value_from_string(arena, pp_str_c(text), ret);
+    pp_buf_init(&text, TEXT_BYTES_MAX);
+    pp_any_text_add(&text, encoded);
+    ok = !text.failed && pp_any_value_from_string(arena, pp_buf_str(&text), ret);
+    pp_buf_done(&text);
+    return ok;
 }
 
 /* What cannot be converted stays as it is, as in the Collector. */
 static bool apply_convert(const struct pp_action *action, struct pp_action_site *site)
 {
     const char *type = action->config->converted_type;
+    uint32_t position = pp_resource_find(site->edit.tables, site->edit.resource, pp_str_c(action->config->key));
     struct pp_any_value source;
     struct pp_str value;
     double number;
     int64_t integer;
-    bool is_int, scalar;
+    bool is_int, ok;
 
     if (!source_value(action, site, &source))
         return true;
-    scalar = source.kind == PP_ANY_BOOL || source.kind == PP_ANY_INT || source.kind == PP_ANY_DOUBLE;
     if (strcmp(type, "string") == 0) {
-        if (!scalar)
+        if (source.kind == PP_ANY_STRING)
             return true;
-        if (!string_from_value(site->arena, &source, &value))
-            return false;
+        ok = string_from_value(site->arena, pp_resource_attribute(site->edit.tables, site->edit.resource, position)->value, &value);
     } else {
         bool to_int = strcmp(type, "int") == 0;
 
         if (!as_number(&source, &number, &integer, &is_int) || (to_int && !is_int))
             return true;
-        if (!(to_int ? pp_any_value_from_int(site->arena, integer, &value) : pp_any_value_from_double(site->arena, number, &value)))
-            return false;
+        ok = to_int ? pp_any_value_from_int(site->arena, integer, &value) : pp_any_value_from_double(site->arena, number, &value);
     }
-    return set_copy(site, pp_str_c(action->config->key), value);
+    return ok && pp_resource_replace(&site->edit, position, value);
 }
 
 bool pp_action_apply(const struct pp_action *action, struct pp_action_site *site)

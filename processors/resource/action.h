@@ -33,6 +33,7 @@ struct pp_action_config {
 extern const struct pp_group pp_action_group;
 
 struct pp_action {
+    size_t number; /* in the processor's list */
     const struct pp_action_config *config;
     pcre2_code *regex;                  /* of `pattern`; NULL without one */
     pcre2_match_context *match_context; /* with it */
@@ -43,14 +44,21 @@ struct pp_action {
 bool pp_action_init(struct pp_action *action, const struct pp_action_config *config, struct pp_arena *arena, struct pp_error *err);
 void pp_action_done(struct pp_action *action);
 
+/* What an action writes into every resource of a batch: copied into the batch once, however many resources it has. */
+struct pp_action_copy {
+    bool made, found; /* found: there is a value; a request need not carry what from_context names */
+    struct pp_str key, value;
+};
+
 /* What an action needs beside the resource itself. */
 struct pp_action_site {
     struct pp_resource_edit edit;
-    struct pp_arena *arena; /* the batch's */
+    struct pp_arena *arena;        /* the batch's */
+    struct pp_action_copy *copies; /* one for each action of the processor, by its number; all zero at first */
     const struct pp_context *context;
 };
 
-/* Applies to one resource; false when memory is out. */
+/* Applies to one resource; false when memory is out, the batch is not to be passed on then. */
 bool pp_action_apply(const struct pp_action *action, struct pp_action_site *site);
 
 /* The encoded AnyValue of a YAML value; PP_ERR_CONFIG when it is nested too deep. */

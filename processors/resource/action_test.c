@@ -18,14 +18,14 @@ struct room {
     struct pp_resource resource;
 };
 
-/* A resource: service.name="shop", pid=42, ratio=0.5, canary=true, user.mail="a@b". */
+/* A resource: service.name="shop", pid=42, ratio=0.1, canary=true, user.mail="a@b". */
 static void make_resource(struct room *room, struct pp_tables *tables, struct pp_arena *arena)
 {
     struct pp_str values[5];
 
     assert_true(pp_any_value_from_string(arena, PP_STR("shop"), &values[0]));
     assert_true(pp_any_value_from_int(arena, 42, &values[1]));
-    assert_true(pp_any_value_from_double(arena, 0.5, &values[2]));
+    assert_true(pp_any_value_from_double(arena, 0.1, &values[2]));
     assert_true(pp_any_value_from_bool(arena, true, &values[3]));
     assert_true(pp_any_value_from_string(arena, PP_STR("a@b"), &values[4]));
     room->key_values[0] = (struct pp_key_value){PP_STR("service.name"), values[0]};
@@ -75,7 +75,7 @@ static const struct pp_node value_7 = {.kind = PP_NODE_SCALAR, .text = {"7", 1}}
 static const struct pp_node *const items[] = {&value_v, &value_7};
 static const struct pp_node value_list = {.kind = PP_NODE_LIST, .n = 2, .items = items};
 
-#define REST " pid=42 ratio=0.5d canary=true user.mail=\"a@b\""
+#define REST " pid=42 ratio=0.1d canary=true user.mail=\"a@b\""
 
 static const struct {
     struct pp_action_config config;
@@ -90,12 +90,15 @@ static const struct {
     {{.key = "service.name", .action = PP_ACTION_UPSERT, .from_attribute = "none"}, "service.name=\"shop\"" REST},
     {{.key = "peer", .action = PP_ACTION_UPSERT, .from_context = "client.address"}, "service.name=\"shop\"" REST " peer=\"10.0.0.1:9\""},
     {{.key = "t", .action = PP_ACTION_UPSERT, .from_context = "metadata.x-tenant"}, "service.name=\"shop\"" REST " t=\"a;b\""},
+    {{.key = "t", .action = PP_ACTION_UPSERT, .from_context = "metadata.X-Tenant"}, "service.name=\"shop\"" REST " t=\"a;b\""},
+    {{.key = "t", .action = PP_ACTION_UPSERT, .from_context = "metadata.x-raw"}, "service.name=\"shop\"" REST " t=\"\xEF\xBF\xBDz\""},
     {{.key = "t", .action = PP_ACTION_UPSERT, .from_context = "metadata.none"}, "service.name=\"shop\"" REST},
-    {{.key = "pid", .action = PP_ACTION_DELETE}, "service.name=\"shop\" ratio=0.5d canary=true user.mail=\"a@b\""},
+    {{.key = "pid", .action = PP_ACTION_DELETE}, "service.name=\"shop\" ratio=0.1d canary=true user.mail=\"a@b\""},
     {{.key = "pid", .pattern = "^(user\\.|rat)", .action = PP_ACTION_DELETE}, "service.name=\"shop\" canary=true"},
+    {{.pattern = "^(service.name|ratio|user.mail)$", .action = PP_ACTION_DELETE}, "pid=42 canary=true"},
     {{.pattern = "^none$", .action = PP_ACTION_DELETE}, "service.name=\"shop\"" REST},
     {{.key = "user.mail", .action = PP_ACTION_HASH},
-     "service.name=\"shop\" pid=42 ratio=0.5d canary=true "
+     "service.name=\"shop\" pid=42 ratio=0.1d canary=true "
      "user.mail=\"7508d8b5018ea640b85269861a101203f0c26900555268e930025dac844b0f35\""},
     {{.key = "user.mail", .pattern = "^(?P<user.name>x)", .action = PP_ACTION_EXTRACT}, NULL},
     {{.key = "user.mail", .pattern = "^(?P<who>[^@]*)@(?P<where>.*)$", .action = PP_ACTION_EXTRACT},
@@ -103,13 +106,15 @@ static const struct {
     {{.key = "pid", .pattern = "(?P<x>4)", .action = PP_ACTION_EXTRACT}, "service.name=\"shop\"" REST},
     {{.key = "user.mail", .pattern = "no group", .action = PP_ACTION_EXTRACT}, NULL},
     {{.key = "pid", .action = PP_ACTION_CONVERT, .converted_type = "string"},
-     "service.name=\"shop\" pid=\"42\" ratio=0.5d canary=true user.mail=\"a@b\""},
+     "service.name=\"shop\" pid=\"42\" ratio=0.1d canary=true user.mail=\"a@b\""},
+    {{.key = "ratio", .action = PP_ACTION_CONVERT, .converted_type = "string"},
+     "service.name=\"shop\" pid=42 ratio=\"0.1\" canary=true user.mail=\"a@b\""},
     {{.key = "pid", .action = PP_ACTION_CONVERT, .converted_type = "double"},
-     "service.name=\"shop\" pid=42d ratio=0.5d canary=true user.mail=\"a@b\""},
+     "service.name=\"shop\" pid=42d ratio=0.1d canary=true user.mail=\"a@b\""},
     {{.key = "ratio", .action = PP_ACTION_CONVERT, .converted_type = "int"},
      "service.name=\"shop\" pid=42 ratio=0 canary=true user.mail=\"a@b\""},
     {{.key = "canary", .action = PP_ACTION_CONVERT, .converted_type = "int"},
-     "service.name=\"shop\" pid=42 ratio=0.5d canary=1 user.mail=\"a@b\""},
+     "service.name=\"shop\" pid=42 ratio=0.1d canary=1 user.mail=\"a@b\""},
     {{.key = "user.mail", .action = PP_ACTION_CONVERT, .converted_type = "int"}, "service.name=\"shop\"" REST},
 };
 
@@ -121,12 +126,14 @@ static bool run_case(size_t i, struct pp_buf *out)
     struct pp_tables tables;
     struct pp_error err = {0};
     struct pp_action action;
-    struct pp_action_site site = {.arena = &arena};
+    struct pp_action_copy copies[1] = {0};
+    struct pp_action_site site = {.arena = &arena, .copies = copies};
     struct pp_context *context;
     bool ok;
 
     make_resource(&room, &tables, &arena);
-    context = pp_context_new(PP_STR("10.0.0.1:9"), (struct pp_metadata[]){{PP_STR("x-tenant"), PP_STR("a")}, {PP_STR("x-tenant"), PP_STR("b")}}, 2);
+    context = pp_context_new(PP_STR("10.0.0.1:9"), (struct pp_metadata[]){{PP_STR("x-tenant"), PP_STR("a")}, {PP_STR("x-tenant"), PP_STR("b")},
+                                                                                      {PP_STR("x-raw"), PP_STR("\xFFz")}}, 3);
     assert_non_null(context);
     site.edit.tables = &tables;
     site.context = context;

@@ -49,6 +49,7 @@ static bool resource_create(struct pp_component *component, struct pp_error *err
             resource_destroy(component);
             return pp_error_prefix(err, "attributes.%zu", i);
         }
+        self->actions[i].number = i;
     }
     return true;
 }
@@ -61,7 +62,8 @@ static bool edit_batch(const struct resource *self, struct pp_batch **batch, str
     if (!site.edit.tables)
         return false;
     site.arena = pp_batch_arena(*batch);
-    if (!site.arena)
+    site.copies = pp_arena_array(site.arena, actions_n(self), sizeof(*site.copies));
+    if (!site.copies)
         return pp_error_nomem(err);
     for (; site.edit.resource < site.edit.tables->resources.n; site.edit.resource++, site.edit.moved = false)
         for (size_t i = 0; i < actions_n(self); i++)
