@@ -9,6 +9,8 @@
 #include "profiles/any_value.h"
 #include "profiles/builder.h"
 
+static pthread_mutex_t sinks_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static void give_up(const char *what, const char *why)
 {
     fprintf(stderr, "%s: %s\n", what, why);
@@ -50,10 +52,12 @@ static void sink_consume(struct pp_component *component, struct pp_batch *batch,
     struct pp_testing_sink *sink = (struct pp_testing_sink *)component;
     const struct pp_tables *tables = pp_batch_tables(batch, NULL);
 
+    pthread_mutex_lock(&sinks_lock);
     sink->calls++;
     sink->samples += pp_batch_samples(batch);
     if (tables)
         show_resources(sink, tables);
+    pthread_mutex_unlock(&sinks_lock);
     pp_batch_unref(batch);
     pp_done_call(done, &sink->result);
 }

@@ -7,7 +7,7 @@
 
 #define PP_TESTING_SINKS_MAX 4u
 
-/* An exporter that remembers what came and answers as it is told. Not for several threads at once. */
+/* An exporter that remembers what came and answers as it is told. Several threads may send; read it when none does. */
 struct pp_testing_sink {
     struct pp_component component; /* first */
     struct pp_result result;

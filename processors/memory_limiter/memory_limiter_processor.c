@@ -112,7 +112,8 @@ static uint64_t usage_after_trim(struct memory_limiter *self, uint64_t used, uin
 {
     uint64_t trimmed = atomic_load(&self->trimmed_mono_ms);
 
-    if (now_ms - trimmed < TRIM_INTERVAL_MS || !atomic_compare_exchange_strong(&self->trimmed_mono_ms, &trimmed, now_ms))
+    /* Another thread may have trimmed later than our `now_ms`. */
+    if ((trimmed && now_ms < trimmed + TRIM_INTERVAL_MS) || !atomic_compare_exchange_strong(&self->trimmed_mono_ms, &trimmed, now_ms))
         return used;
     malloc_trim(0);
     return pp_memory_resident();
@@ -142,7 +143,8 @@ static bool over_limit(struct memory_limiter *self)
     const struct memory_limiter_config *config = self->component.config;
     uint64_t now_ms = pp_clock_mono_ms(), checked = atomic_load(&self->checked_mono_ms);
 
-    if (now_ms - checked >= (uint64_t)config->check_interval / PP_NS_PER_MS &&
+    /* 0: never looked. Another thread may have looked later than our `now_ms`. */
+    if ((!checked || now_ms >= checked + (uint64_t)config->check_interval / PP_NS_PER_MS) &&
         atomic_compare_exchange_strong(&self->checked_mono_ms, &checked, now_ms))
         look(self, now_ms);
     return atomic_load(&self->limited);

@@ -191,6 +191,8 @@ bool pp_detect_system(const struct pp_system_detector_config *config, struct pp_
             continue;
         if (!attributes[i].find(config, value))
             return pp_error_set(err, PP_ERR_IO, "detector system cannot find %s", attributes[i].name);
+        if (!pp_utf8_valid(pp_str_c(value)))
+            return pp_error_set(err, PP_ERR_IO, "detector system: %s is not UTF-8", attributes[i].name);
         if (!pp_detected_add(detected, pp_str_c(attributes[i].name), pp_str_trim(pp_str_c(value)), err))
             return false;
     }

@@ -89,8 +89,11 @@ static bool resource_detection_start(struct pp_component *component, struct pp_e
 
     pp_detected_done(&self->detected);
     for (size_t i = 0; i < config->detectors.n; i++) {
+        size_t before = self->detected.n;
+
         if (detect(self, config->detectors.v[i], err))
             continue;
+        self->detected.n = before; /* half of what a detector says is worth nothing, as the specification of the environment variable has it */
         if (err->kind == PP_ERR_NOMEM)
             return false;
         pp_log(PP_LOG_WARN, component->log_id, "%s", err->message);
@@ -125,20 +128,26 @@ static bool is_any_due(const struct resource_detection *self, const struct pp_ta
     return false;
 }
 
-/* Keys and values are copied: the batch may outlive this component. */
-static bool add_to_resource(const struct resource_detection *self, struct pp_arena *arena, struct pp_resource_edit *edit)
+/* Keys and values are copied, once for all resources: the batch may outlive this component. NULL when memory is out. */
+static struct pp_key_value *copy_detected(const struct resource_detection *self, struct pp_arena *arena)
 {
-    for (size_t i = 0; i < self->detected.n; i++) {
-        const char *key;
-        struct pp_str value;
+    struct pp_key_value *copies = pp_arena_array(arena, self->detected.n, sizeof(*copies));
 
-        if (!is_due(self, edit->tables, edit->resource, i))
-            continue;
-        key = pp_arena_strdup(arena, self->detected.v[i].key);
-        if (!key || !pp_any_value_from_string(arena, self->detected.v[i].value, &value) ||
-            !pp_resource_set(edit, (struct pp_str){key, self->detected.v[i].key.n}, value))
-            return false;
+    for (size_t i = 0; copies && i < self->detected.n; i++) {
+        const struct pp_str key = self->detected.v[i].key;
+
+        copies[i].key = (struct pp_str){pp_arena_strdup(arena, key), key.n};
+        if (!copies[i].key.p || !pp_any_value_from_string(arena, self->detected.v[i].value, &copies[i].value))
+            return NULL;
     }
+    return copies;
+}
+
+static bool add_to_resource(const struct resource_detection *self, const struct pp_key_value *copies, struct pp_resource_edit *edit)
+{
+    for (size_t i = 0; i < self->detected.n; i++)
+        if (is_due(self, edit->tables, edit->resource, i) && !pp_resource_set(edit, copies[i].key, copies[i].value))
+            return false;
     return true;
 }
 
@@ -146,7 +155,7 @@ static bool edit_batch(const struct resource_detection *self, struct pp_batch **
 {
     const struct pp_tables *before = pp_batch_tables(*batch, err);
     struct pp_resource_edit edit = {0};
-    struct pp_arena *arena;
+    const struct pp_key_value *copies;
 
     if (!before)
         return false;
@@ -155,11 +164,13 @@ static bool edit_batch(const struct resource_detection *self, struct pp_batch **
     edit.tables = pp_batch_edit(batch, PP_EDIT_RESOURCES, err);
     if (!edit.tables)
         return false;
-    arena = pp_batch_arena(*batch);
-    for (; arena && edit.resource < edit.tables->resources.n; edit.resource++, edit.moved = false)
-        if (!add_to_resource(self, arena, &edit))
+    copies = copy_detected(self, pp_batch_arena(*batch));
+    if (!copies)
+        return pp_error_nomem(err);
+    for (; edit.resource < edit.tables->resources.n; edit.resource++, edit.moved = false)
+        if (!add_to_resource(self, copies, &edit))
             return pp_error_nomem(err);
-    return arena || pp_error_nomem(err);
+    return true;
 }
 
 static void resource_detection_consume(struct pp_component *component, struct pp_batch *batch, struct pp_done *done)
