@@ -27,7 +27,7 @@ static void take_result(struct pp_join *join, const struct pp_result *result)
     } else if (result->outcome == PP_RETRY) {
         delay_ms = result->retry_after_ms > delay_ms ? result->retry_after_ms : delay_ms;
     }
-    if (delay_ms > join->worst.retry_after_ms)
+    if (join->worst.outcome == PP_RETRY && delay_ms > join->worst.retry_after_ms)
         join->worst.retry_after_ms = delay_ms;
 }
 

@@ -17,10 +17,12 @@ struct pp_page_server {
 
 static void respond(struct pp_page_server *self, struct pp_http_request *request, struct pp_page *page)
 {
-    struct pp_http_header headers[EXTRA_HEADERS_MAX + 1] = {{PP_STR("content-type"), pp_str_c(page->content_type)}};
+    struct pp_http_header headers[EXTRA_HEADERS_MAX + 2] = {{PP_STR("content-type"), pp_str_c(page->content_type)}};
     const struct pp_string_map *extra = &self->config->response_headers;
     struct pp_http_response response = {.status = page->status, .headers = headers, .headers_n = 1};
 
+    if (page->status == 405) /* RFC 9110, section 15.5.6 */
+        headers[response.headers_n++] = (struct pp_http_header){PP_STR("allow"), PP_STR("GET, HEAD")};
     for (size_t i = 0; i < extra->n && i < EXTRA_HEADERS_MAX; i++)
         headers[response.headers_n++] = (struct pp_http_header){pp_str_c(extra->v[i].key), pp_str_c(extra->v[i].value)};
     response.body = pp_bytes_take(&page->body);

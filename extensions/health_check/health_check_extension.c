@@ -30,7 +30,7 @@ static const struct pp_group response_body_group = {
 
 static const struct pp_field health_check_fields[] = {
     PP_ROW_INLINE(struct health_check_config, http, &pp_http_server_group),
-    PP_ROW_STRING(struct health_check_config, path, PP_FIELD_NONEMPTY, "Path that answers."),
+    PP_ROW_STRING(struct health_check_config, path, PP_FIELD_NONEMPTY, "Path that answers; with a slash at its end all paths below it do."),
     PP_ROW_OPTIONAL(struct health_check_config, response_body, &response_body_group,
                     "Fixed answers in place of the JSON with status and uptime."),
     PP_ROW_IGNORED("check_collector_pipeline", "Removed from the Collector's extension."),
@@ -76,13 +76,21 @@ static void add_status(struct pp_buf *out, bool ready, uint64_t since_unix_ns)
     pp_buf_add_c(out, "}");
 }
 
+/* As Go's ServeMux, which the Collector uses: a path that ends with a slash stands for all below it. */
+static bool path_answers(const char *configured, struct pp_str path)
+{
+    size_t n = strlen(configured);
+
+    return configured[n - 1] == '/' ? pp_str_starts(path, configured) : pp_str_eq_c(path, configured);
+}
+
 static bool health_page(void *context, struct pp_str path, struct pp_page *page)
 {
     struct health_check *self = context;
     const struct health_check_config *config = self->component.config;
     bool ready = pp_service_state(self->component.service) == PP_SERVICE_READY;
 
-    if (!pp_str_eq_c(path, config->path))
+    if (!path_answers(config->path, path))
         return false;
     page->status = ready ? 200 : 503;
     if (config->response_body) {

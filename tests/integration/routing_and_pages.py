@@ -90,7 +90,7 @@ def detected(t, sinks):
 def pages(t, ports):
     status, body = fetch(ports["health"])
     t.check(status == 200 and json.loads(body)["status"] == "Server available", "health_check says available", (status, body))
-    t.check(fetch(ports["health"], "/nothing")[0] == 404, "health_check: another path is 404")
+    t.check(fetch(ports["health"], "/below/it")[0] == 200, "health_check: the path / stands for all paths, as in the Collector")
     for path, words in [("/debug/servicez", ("ready", "version")), ("/debug/pipelinez", ("profiles/shop", "routing", "resource_detection", "StatusOK")),
                         ("/debug/extensionz", ("health_check", "zpages")), ("/debug/featurez", ("gates",))]:
         status, body = fetch(ports["zpages"], path)
