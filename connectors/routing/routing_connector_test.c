@@ -87,6 +87,47 @@ static void test_worst_result_counts(void **state)
     pp_testing_chain_close(&chain);
 }
 
+#define THREADS 4u
+#define BATCHES 100u
+
+struct sender {
+    struct pp_testing_chain *chain;
+    struct pp_batch *batch; /* the same for all, as behind a fan-out */
+    pthread_t thread;
+    unsigned accepted;
+};
+
+static void *send_batches(void *arg)
+{
+    struct sender *sender = arg;
+
+    for (unsigned i = 0; i < BATCHES; i++)
+        sender->accepted += pp_testing_chain_consume(sender->chain, pp_batch_ref(sender->batch), NULL) == PP_ACCEPTED;
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    struct pp_batch *batch = pp_testing_batch_of(services, SERVICES_N, NULL);
+    struct sender senders[THREADS];
+    struct pp_testing_chain chain;
+
+    (void)state;
+    pp_testing_chain_open(&chain, &pp_routing_connector_factory, WITH_DEFAULT, pipelines);
+    for (unsigned i = 0; i < THREADS; i++) {
+        senders[i] = (struct sender){.chain = &chain, .batch = batch};
+        assert_int_equal(pthread_create(&senders[i].thread, NULL, send_batches, &senders[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(senders[i].thread, NULL);
+        assert_int_equal(senders[i].accepted, BATCHES);
+    }
+    assert_int_equal(chain.sinks[A]->samples, 2 * THREADS * BATCHES);
+    assert_int_equal(chain.sinks[REST]->samples, 3 * THREADS * BATCHES);
+    pp_batch_unref(batch);
+    pp_testing_chain_close(&chain);
+}
+
 /* Nothing leaks, the sender hears once, and "accepted" only when all of it arrived. */
 static void test_every_allocation_fails_once(void **state)
 {
@@ -120,7 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_resource_goes_its_way),   cmocka_unit_test(test_request_moves_the_whole_batch),
         cmocka_unit_test(test_unrouted_is_dropped_without_default), cmocka_unit_test(test_worst_result_counts),
-        cmocka_unit_test(test_every_allocation_fails_once),
+        cmocka_unit_test(test_threads),                             cmocka_unit_test(test_every_allocation_fails_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,6 +141,25 @@ static void test_json_string(void **state)
     pp_buf_done(&buf);
 }
 
+/* A message that does not fit is cut between characters: it goes into protobuf strings. */
+static void test_error_is_cut_whole(void **state)
+{
+    char text[PP_ERROR_MESSAGE_MAX + 8];
+    struct pp_error err;
+
+    (void)state;
+    for (size_t ascii = 0; ascii < 3; ascii++) {
+        memset(text, 'a', ascii);
+        for (size_t i = ascii; i + 3 < sizeof(text); i += 3)
+            memcpy(text + i, "\xE2\x82\xAC", 4);
+        pp_error_set(&err, PP_ERR_INVALID, "%s", text);
+        assert_int_equal(strlen(err.message), ascii + (PP_ERROR_MESSAGE_MAX - 1 - ascii) / 3 * 3);
+        assert_true(pp_utf8_valid(pp_str_c(err.message)));
+        pp_error_prefix(&err, "x");
+        assert_true(pp_utf8_valid(pp_str_c(err.message)));
+    }
+}
+
 static void test_error(void **state)
 {
     struct pp_error err = {0};
@@ -226,7 +245,7 @@ int main(void)
         cmocka_unit_test(test_str),   cmocka_unit_test(test_utf8), cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_arena), cmocka_unit_test(test_buf),  cmocka_unit_test(test_index),
         cmocka_unit_test(test_error), cmocka_unit_test(test_log),  cmocka_unit_test(test_json_string),
-        cmocka_unit_test(test_vec),   cmocka_unit_test(test_log_sampling),
+        cmocka_unit_test(test_vec),   cmocka_unit_test(test_log_sampling), cmocka_unit_test(test_error_is_cut_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

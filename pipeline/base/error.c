@@ -3,11 +3,27 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
+
+/* A message that was cut off ends in front of the character it was cut in. */
+static void cut_whole(char *message, size_t n)
+{
+    size_t start = n;
+
+    if (n < PP_ERROR_MESSAGE_MAX - 1)
+        return;
+    while (start > 0 && n - start < 4 && ((unsigned char)message[--start] & 0xC0) == 0x80)
+        ;
+    if (!pp_utf8_valid((struct pp_str){message + start, n - start}))
+        message[start] = '\0';
+}
+
 bool pp_error_setv(struct pp_error *err, enum pp_error_kind kind, const char *fmt, va_list args)
 {
     if (err) {
         err->kind = kind;
         vsnprintf(err->message, sizeof(err->message), fmt, args);
+        cut_whole(err->message, strlen(err->message));
     }
     return false;
 }
@@ -41,5 +57,6 @@ bool pp_error_prefix(struct pp_error *err, const char *fmt, ...)
     va_end(args);
     n = strlen(err->message);
     snprintf(err->message + n, sizeof(err->message) - n, ": %s", old);
+    cut_whole(err->message, strlen(err->message));
     return false;
 }
