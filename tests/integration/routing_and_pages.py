@@ -70,7 +70,7 @@ def routes(t, ports, sinks):
         wanted[route].append(service)
         wanted["all"].append(service)
     send(t, ports, "payments")
-    for name in ("pay", "all"):  # a route that copies leaves the message to those behind it, but not to the default
+    for name in ("pay", "rest", "all"):  # a route that copies leaves the message to those behind it and to the default, as in the Collector
         wanted[name].append("payments")
     for name, sink in sinks.items():
         sink.wait_for(len(wanted[name]))
