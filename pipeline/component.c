@@ -14,6 +14,12 @@ bool pp_default_create(struct pp_component *self, struct pp_error *err)
     return true;
 }
 
+bool pp_default_open(struct pp_component *self, struct pp_error *err)
+{
+    (void)self, (void)err;
+    return true;
+}
+
 bool pp_default_start(struct pp_component *self, struct pp_error *err)
 {
     (void)self;

@@ -108,6 +108,9 @@ struct pp_factory {
     void (*pipelines_named)(const void *config, void (*fn)(void *arg, const char *path, const char *pipeline_id), void *arg);
     /* Prepares memory; opens nothing. On failure the engine calls neither shutdown nor destroy: `create` cleans up itself. */
     bool (*create)(struct pp_component *self, struct pp_error *err);
+    /* Opens listening sockets and takes nothing from them yet. At the first start the engine calls it on every component before it starts any, so that
+     * a port in use ends the start while nothing runs; a reload does not. `start` opens what is not open, `destroy` closes what never started. */
+    bool (*open)(struct pp_component *self, struct pp_error *err);
     /* Opens sockets, files, threads. On failure it has closed again what it opened; `destroy` follows. The error is one line: what, where, what to do. */
     bool (*start)(struct pp_component *self, struct pp_error *err);
     /* Takes the reference to `batch`, on failure too, and answers through `done` exactly once. Any thread, several at once; must not block. */
@@ -121,11 +124,12 @@ struct pp_factory {
 
 /* First in a factory's initializer: slots that do nothing, so that no caller tests for NULL. */
 #define PP_FACTORY_DEFAULTS                                                                                            \
-    .validate = pp_default_validate, .create = pp_default_create, .start = pp_default_start,                           \
-    .consume = pp_default_consume, .shutdown = pp_default_shutdown, .destroy = pp_default_destroy
+    .validate = pp_default_validate, .create = pp_default_create, .open = pp_default_open,                             \
+    .start = pp_default_start, .consume = pp_default_consume, .shutdown = pp_default_shutdown, .destroy = pp_default_destroy
 
 void pp_default_validate(const void *config, struct pp_check *check);
 bool pp_default_create(struct pp_component *self, struct pp_error *err);
+bool pp_default_open(struct pp_component *self, struct pp_error *err);
 bool pp_default_start(struct pp_component *self, struct pp_error *err);
 void pp_default_consume(struct pp_component *self, struct pp_batch *batch, struct pp_done *done); /* permanent error */
 void pp_default_shutdown(struct pp_component *self, uint64_t deadline_mono_ms);

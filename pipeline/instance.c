@@ -98,6 +98,11 @@ bool pp_instance_new(struct pp_service *service, const struct pp_instance_spec *
     return true;
 }
 
+bool pp_instance_open(struct pp_instance *instance, struct pp_error *err)
+{
+    return instance->factory->open(instance->component, err) || pp_error_prefix(err, "%s", instance->log_id);
+}
+
 bool pp_instance_start(struct pp_instance *instance, struct pp_error *err)
 {
     pp_instance_report(instance, PP_COMPONENT_STARTING, "");

@@ -38,6 +38,8 @@ struct pp_instance_spec {
 
 /* Makes and creates it; opens nothing. */
 bool pp_instance_new(struct pp_service *service, const struct pp_instance_spec *spec, struct pp_instance **ret, struct pp_error *err);
+/* Opens its listening sockets ahead of the start, which may be left out. */
+bool pp_instance_open(struct pp_instance *instance, struct pp_error *err);
 /* Reports its status as it goes. */
 bool pp_instance_start(struct pp_instance *instance, struct pp_error *err);
 void pp_instance_shutdown(struct pp_instance *instance, uint64_t deadline_mono_ms);

@@ -2,6 +2,14 @@
 #include "pipeline/graph.h"
 #include "pipeline/metrics_server.h"
 
+static bool open_all(struct pp_graph *graph, struct pp_error *err)
+{
+    for (size_t i = 0; i < graph->plan->nodes.n; i++)
+        if (!pp_instance_open(graph->instances[i], err))
+            return false;
+    return true;
+}
+
 static bool start_all(struct pp_graph *graph, struct pp_error *err)
 {
     for (size_t i = 0; i < graph->plan->nodes.n; i++)
@@ -40,7 +48,7 @@ bool pp_service_start(struct pp_service *service, struct pp_plan *plan, struct p
     if (!pp_graph_init(&graph, plan))
         return pp_error_nomem(err);
     made = make_all(service, &graph, err);
-    if (made && pp_metrics_server_configure(service, plan->document->telemetry, err)) {
+    if (made && open_all(&graph, err) && pp_metrics_server_configure(service, plan->document->telemetry, err)) {
         /* Published before the start, so that extensions show what is starting. */
         pp_service_publish(service, &graph);
         pp_graph_done(&graph);

@@ -66,6 +66,8 @@ static bool open_server(struct pp_otlp_server *server, const struct pp_http_hand
     char owner[OWNER_BYTES_MAX];
     bool ok;
 
+    if (server->http)
+        return true;
     handler.context = server;
     /* By protocol: a successor takes the socket over, but the two protocols never share one. */
     snprintf(owner, sizeof(owner), "%s %s", component->log_id, server->transport);
@@ -88,17 +90,33 @@ static bool start_server(struct pp_otlp_server *server, struct pp_error *err)
     return true;
 }
 
+static void otlp_close(struct pp_component *component)
+{
+    struct otlp_receiver *self = (struct otlp_receiver *)component;
+
+    close_server(&self->grpc);
+    close_server(&self->http);
+}
+
 /* Both ports are opened before either takes a connection, so that a port in use stops the start before data has come in. */
-static bool otlp_start(struct pp_component *component, struct pp_error *err)
+static bool otlp_open(struct pp_component *component, struct pp_error *err)
 {
     struct otlp_receiver *self = (struct otlp_receiver *)component;
 
     if ((!self->grpc.grpc_config || open_server(&self->grpc, &pp_otlp_grpc_handler, err)) &&
-        (!self->http.http_config || open_server(&self->http, &pp_otlp_http_handler, err)) && start_server(&self->grpc, err) &&
-        start_server(&self->http, err))
+        (!self->http.http_config || open_server(&self->http, &pp_otlp_http_handler, err)))
         return true;
-    close_server(&self->grpc);
-    close_server(&self->http);
+    otlp_close(component);
+    return false;
+}
+
+static bool otlp_start(struct pp_component *component, struct pp_error *err)
+{
+    struct otlp_receiver *self = (struct otlp_receiver *)component;
+
+    if (otlp_open(component, err) && start_server(&self->grpc, err) && start_server(&self->http, err))
+        return true;
+    otlp_close(component);
     return false;
 }
 
@@ -116,8 +134,7 @@ static void otlp_shutdown(struct pp_component *component, uint64_t deadline_mono
 
     stop_server(&self->grpc, deadline_mono_ms);
     stop_server(&self->http, deadline_mono_ms);
-    close_server(&self->grpc);
-    close_server(&self->http);
+    otlp_close(component);
 }
 
 const struct pp_factory pp_otlp_receiver_factory = {
@@ -132,6 +149,8 @@ const struct pp_factory pp_otlp_receiver_factory = {
     .readme = "receivers/otlp",
     .starts_beside_old = true,
     .create = otlp_create,
+    .open = otlp_open,
     .start = otlp_start,
     .shutdown = otlp_shutdown,
+    .destroy = otlp_close,
 };
