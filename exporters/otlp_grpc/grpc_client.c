@@ -203,7 +203,11 @@ static void call_wait(struct pp_grpc_worker *worker, struct call *call, uint64_t
             return;
         }
         if (!cancelled && pp_clock_mono_ms() >= pp_exporter_deadline(owner, deadline_mono_ms)) {
-            grpc_call_cancel(call->core, NULL);
+            /* The core's own timer may come later than our look at the clock: the same status either way. */
+            if (pp_clock_mono_ms() >= deadline_mono_ms)
+                grpc_call_cancel_with_status(call->core, GRPC_STATUS_DEADLINE_EXCEEDED, "Deadline Exceeded", NULL);
+            else
+                grpc_call_cancel(call->core, NULL);
             cancelled = true;
         }
     }
