@@ -66,8 +66,8 @@ static void free_server(struct pp_page_server *self)
     pp_free(self);
 }
 
-struct pp_page_server *pp_page_server_start(const struct pp_http_server_config *config, const char *owner,
-                                            const struct pp_loop_pool *loops, pp_page_fn *page, void *context, struct pp_error *err)
+struct pp_page_server *pp_page_server_open(const struct pp_http_server_config *config, const char *owner,
+                                           const struct pp_loop_pool *loops, pp_page_fn *page, void *context, struct pp_error *err)
 {
     struct pp_page_server *self = pp_calloc(1, sizeof(*self));
     struct pp_http_handler handler = {.context = self, .on_request = on_request, .on_warning = on_warning};
@@ -82,11 +82,28 @@ struct pp_page_server *pp_page_server_start(const struct pp_http_server_config *
         pp_error_nomem(err);
     else if (pp_http_server_options_from(config, self->owner, &options, &self->tls, err))
         self->http = pp_http_server_new(&options, &handler, loops, err);
-    if (!self->http || !pp_http_server_start(self->http, err)) {
+    if (!self->http) {
         free_server(self);
         return NULL;
     }
     return self;
+}
+
+bool pp_page_server_serve(struct pp_page_server *server, struct pp_error *err)
+{
+    return pp_http_server_start(server->http, err);
+}
+
+struct pp_page_server *pp_page_server_start(const struct pp_http_server_config *config, const char *owner,
+                                            const struct pp_loop_pool *loops, pp_page_fn *page, void *context, struct pp_error *err)
+{
+    struct pp_page_server *server = pp_page_server_open(config, owner, loops, page, context, err);
+
+    if (server && !pp_page_server_serve(server, err)) {
+        pp_page_server_stop(server, 0);
+        return NULL;
+    }
+    return server;
 }
 
 const char *pp_page_server_address(const struct pp_page_server *server)

@@ -19,7 +19,11 @@ typedef bool pp_page_fn(void *context, struct pp_str path, struct pp_page *page)
 
 struct pp_page_server;
 
-/* Listens and serves at once; `config` and `context` outlive it. NULL with a one-line error. */
+/* Listens, but takes no connection yet; `config` and `context` outlive it. NULL with a one-line error. */
+struct pp_page_server *pp_page_server_open(const struct pp_http_server_config *config, const char *owner,
+                                           const struct pp_loop_pool *loops, pp_page_fn *page, void *context, struct pp_error *err);
+bool pp_page_server_serve(struct pp_page_server *server, struct pp_error *err);
+/* Both in one. */
 struct pp_page_server *pp_page_server_start(const struct pp_http_server_config *config, const char *owner,
                                             const struct pp_loop_pool *loops, pp_page_fn *page, void *context, struct pp_error *err);
 /* Where it really listens. */

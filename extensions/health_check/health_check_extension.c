@@ -103,16 +103,26 @@ static bool health_page(void *context, struct pp_str path, struct pp_page *page)
     return true;
 }
 
+static bool health_check_open(struct pp_component *component, struct pp_error *err)
+{
+    struct health_check *self = (struct health_check *)component;
+    const struct health_check_config *config = component->config;
+
+    if (!self->server)
+        self->server =
+            pp_page_server_open(&config->http, component->log_id, pp_service_loops(component->service), health_page, self, err);
+    return self->server != NULL;
+}
+
 static bool health_check_start(struct pp_component *component, struct pp_error *err)
 {
     struct health_check *self = (struct health_check *)component;
     const struct health_check_config *config = component->config;
 
-    self->server =
-        pp_page_server_start(&config->http, component->log_id, pp_service_loops(component->service), health_page, self, err);
-    if (self->server)
-        pp_log(PP_LOG_INFO, component->log_id, "listening on %s%s", pp_page_server_address(self->server), config->path);
-    return self->server != NULL;
+    if (!health_check_open(component, err) || !pp_page_server_serve(self->server, err))
+        return false; /* destroy closes it */
+    pp_log(PP_LOG_INFO, component->log_id, "listening on %s%s", pp_page_server_address(self->server), config->path);
+    return true;
 }
 
 static void health_check_shutdown(struct pp_component *component, uint64_t deadline_mono_ms)
@@ -121,6 +131,11 @@ static void health_check_shutdown(struct pp_component *component, uint64_t deadl
 
     pp_page_server_stop(self->server, deadline_mono_ms);
     self->server = NULL;
+}
+
+static void health_check_destroy(struct pp_component *component)
+{
+    health_check_shutdown(component, 0);
 }
 
 static void health_check_validate(const void *config_, struct pp_check *check)
@@ -143,6 +158,8 @@ const struct pp_factory pp_health_check_extension_factory = {
     .readme = "extensions/health_check",
     .starts_beside_old = true,
     .validate = health_check_validate,
+    .open = health_check_open,
     .start = health_check_start,
     .shutdown = health_check_shutdown,
+    .destroy = health_check_destroy,
 };

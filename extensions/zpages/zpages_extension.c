@@ -172,15 +172,25 @@ static bool zpage(void *context, struct pp_str path, struct pp_page *page)
     return false;
 }
 
-static bool zpages_start(struct pp_component *component, struct pp_error *err)
+static bool zpages_open(struct pp_component *component, struct pp_error *err)
 {
     struct zpages *self = (struct zpages *)component;
     const struct zpages_config *config = component->config;
 
-    self->server = pp_page_server_start(&config->http, component->log_id, pp_service_loops(component->service), zpage, self, err);
-    if (self->server)
-        pp_log(PP_LOG_INFO, component->log_id, "listening on %s/debug/servicez", pp_page_server_address(self->server));
+    if (!self->server)
+        self->server =
+            pp_page_server_open(&config->http, component->log_id, pp_service_loops(component->service), zpage, self, err);
     return self->server != NULL;
+}
+
+static bool zpages_start(struct pp_component *component, struct pp_error *err)
+{
+    struct zpages *self = (struct zpages *)component;
+
+    if (!zpages_open(component, err) || !pp_page_server_serve(self->server, err))
+        return false; /* destroy closes it */
+    pp_log(PP_LOG_INFO, component->log_id, "listening on %s/debug/servicez", pp_page_server_address(self->server));
+    return true;
 }
 
 static void zpages_shutdown(struct pp_component *component, uint64_t deadline_mono_ms)
@@ -189,6 +199,11 @@ static void zpages_shutdown(struct pp_component *component, uint64_t deadline_mo
 
     pp_page_server_stop(self->server, deadline_mono_ms);
     self->server = NULL;
+}
+
+static void zpages_destroy(struct pp_component *component)
+{
+    zpages_shutdown(component, 0);
 }
 
 const struct pp_factory pp_zpages_extension_factory = {
@@ -201,6 +216,8 @@ const struct pp_factory pp_zpages_extension_factory = {
     .config = &zpages_group,
     .readme = "extensions/zpages",
     .starts_beside_old = true,
+    .open = zpages_open,
     .start = zpages_start,
     .shutdown = zpages_shutdown,
+    .destroy = zpages_destroy,
 };

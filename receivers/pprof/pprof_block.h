@@ -36,7 +36,9 @@ void pp_pprof_files_tell(struct pp_pprof_files *files);
 void pp_pprof_files_free(struct pp_pprof_files *files);
 
 struct pp_pprof_server;
+/* Listens, but takes nothing yet. */
 struct pp_pprof_server *pp_pprof_server_new(struct pp_component *self, const struct pp_pprof_server_config *config, struct pp_error *err);
+bool pp_pprof_server_start(struct pp_pprof_server *server, struct pp_error *err);
 void pp_pprof_server_stop(struct pp_pprof_server *server, uint64_t deadline_mono_ms);
 void pp_pprof_server_free(struct pp_pprof_server *server);
 

@@ -25,14 +25,22 @@ static void stop_all(struct pprof_receiver *r, uint64_t deadline_mono_ms)
     r->files = NULL;
 }
 
+static bool pprof_open(struct pp_component *self, struct pp_error *err)
+{
+    const struct pp_pprof_config *config = self->config;
+    struct pprof_receiver *r = receiver_of(self);
+
+    if (config->server && !r->server)
+        r->server = pp_pprof_server_new(self, config->server, err);
+    return !config->server || r->server;
+}
+
 static bool pprof_start(struct pp_component *self, struct pp_error *err)
 {
     const struct pp_pprof_config *config = self->config;
     struct pprof_receiver *r = receiver_of(self);
-    bool ok = true;
+    bool ok = pprof_open(self, err) && (!r->server || pp_pprof_server_start(r->server, err));
 
-    if (config->server)
-        ok = (r->server = pp_pprof_server_new(self, config->server, err)) != NULL;
     if (ok && config->remote)
         ok = (r->remote = pp_pprof_remote_new(self, config->remote, err)) != NULL;
     if (ok && config->file)
@@ -70,6 +78,7 @@ const struct pp_factory pp_pprof_receiver_factory = {
     .config = &pp_pprof_config_group,
     .readme = "receivers/pprof",
     .validate = pp_pprof_config_validate,
+    .open = pprof_open,
     .start = pprof_start,
     .shutdown = pprof_shutdown,
     .destroy = pprof_destroy,

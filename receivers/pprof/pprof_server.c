@@ -196,12 +196,19 @@ struct pp_pprof_server *pp_pprof_server_new(struct pp_component *self, const str
         return NULL;
     }
     s->http = pp_http_server_new(&options, &handler, pp_service_loops(self->service), err);
-    if (s->http && pp_http_server_start(s->http, err)) {
-        pp_log(PP_LOG_INFO, self->log_id, "takes profiles at %s%s", pp_http_server_address(s->http), PUSH_PATH);
-        return s;
+    if (!s->http) {
+        pp_pprof_server_free(s);
+        return NULL;
     }
-    pp_pprof_server_free(s);
-    return NULL;
+    return s;
+}
+
+bool pp_pprof_server_start(struct pp_pprof_server *s, struct pp_error *err)
+{
+    if (!pp_http_server_start(s->http, err))
+        return false;
+    pp_log(PP_LOG_INFO, s->self->log_id, "takes profiles at %s%s", pp_http_server_address(s->http), PUSH_PATH);
+    return true;
 }
 
 void pp_pprof_server_stop(struct pp_pprof_server *s, uint64_t deadline_mono_ms)

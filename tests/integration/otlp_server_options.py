@@ -159,7 +159,19 @@ def in_use(s):
         exporters: {{file: {{path: {written}}}}}
         service: {{telemetry: {{metrics: {{level: none}}}}, pipelines: {{profiles: {{receivers: [otlp/a, otlp/b], exporters: [file]}}}}}}
         """, f"127.0.0.1:{s.ports['grpc']}:")
-    s.t.check(not os.path.exists(written), "and its exporter had not begun its file")
+    taken = f"127.0.0.1:{s.ports['grpc']}"
+    for what, receiver, extensions in [("health_check", "nop", f"{{health_check: {{endpoint: '{taken}'}}}}"), ("zpages", "nop", f"{{zpages: {{endpoint: '{taken}'}}}}"),
+                                       ("the pprof receiver's server", f"pprof: {{server: {{endpoint: '{taken}'}}}}", "{}")]:
+        refused_start(s, what, f"""
+            receivers: {{{receiver if ":" in receiver else receiver + ": "}}}
+            exporters: {{file: {{path: {written}}}}}
+            extensions: {extensions}
+            service:
+              telemetry: {{metrics: {{level: none}}}}
+              extensions: [{extensions.strip("{}").split(":")[0]}]
+              pipelines: {{profiles: {{receivers: [{receiver.split(":")[0]}], exporters: [file]}}}}
+            """, taken)
+    s.t.check(not os.path.exists(written), "and no exporter had begun its file")
     with rawh2.Connection(path) as connection:
         s.t.check(connection.export(1, s.tiny), "the first daemon still serves its unix socket")
 
