@@ -42,7 +42,7 @@ const struct pp_field pp_http_server_fields[] = {
     PP_ROW_STRINGS(CONFIG, compression_algorithms, 0,
                    "Content-Encodings accepted; \"\" stands for none at all."),
     DURATION(read_timeout, "Longest time to read a whole request; 0 sets no limit."),
-    DURATION(read_header_timeout, "Longest time to read a request's headers; 0 sets no limit."),
+    DURATION(read_header_timeout, "Longest time to read a request's headers; 0 is the server's own guard, a minute."),
     DURATION(write_timeout, "Longest time to write an answer; 0 sets no limit."),
     DURATION(idle_timeout, "An idle connection is closed after this time; 0 never."),
     PP_ROW_GROUP(CONFIG, keepalive, &keepalive_group,

@@ -22,7 +22,7 @@ struct pp_http_server_config {
     struct pp_string_map response_headers; /* sent with every answer */
     struct pp_string_list
         compression_algorithms; /* accepted Content-Encodings; "" stands for none at all */
-    int64_t read_timeout;       /* 0: none, here and in the next three */
+    int64_t read_timeout;       /* 0: none, here and in the next three, but for the guard of a minute on headers */
     int64_t read_header_timeout;
     int64_t write_timeout;
     union { /* by its old key and by that of the block that has it since 0.162 */
