@@ -198,9 +198,6 @@ static void test_problems(void **state)
          "t.yaml:4:15: error: x::queue::batch::max_size: must not be less than min_size (8192)\n"},
         {"name: n\nqueue: {queue_size: 0}\n",
          "t.yaml:2:21: error: x::queue::queue_size: must be more than 0\n"},
-        {"name: n\nqueue: {storage: file_storage}\n",
-         "t.yaml:2:18: error: x::queue::storage: \"file_storage\" is not a storage extension: none "
-         "is built in yet\n"},
         {"{name: n, count: 5, number: 6}",
          "t.yaml:1:21: error: x::number: sets the same as \"count\" in line 1; give one of them\n"},
         {"a: 1\nflag: 2\nname: 3\n",
@@ -312,9 +309,13 @@ static void test_groups(void **state)
          "t.yaml:2:16: error: x::balancer_name: \"best\" is not known; expected round_robin or "
          "pick_first\n"},
         {&pp_grpc_client_group, "endpoint: h:1\nauth: {authenticator: basicauth}\n",
-         "t.yaml:2:23: error: x::auth::authenticator: \"basicauth\" is not an authentication "
-         "extension: none is "
-         "built in yet\n"},
+         ""},
+        {&pp_grpc_client_group, "endpoint: h:1\nauth: {authenticator: ''}\n",
+         "t.yaml:2:23: error: x::auth::authenticator: must not be empty\n"},
+        {&pp_grpc_client_group, "endpoint: h:1\nauth: {authenticator: a, request_params: [b]}\n",
+         "t.yaml:2:26: error: x::auth::request_params: unknown key\n"},
+        {&pp_grpc_client_group, "endpoint: h:1\nauth:\n  authenticator:\n",
+         "t.yaml:2:1: error: x::auth::authenticator: missing; this key is required\n"},
         {&pp_http_server_group, "endpoint: localhost:0", ""},
         {&pp_http_server_group, "endpoint: '[::1]:4318'", ""},
         {&pp_http_server_group, "endpoint: ':4318'", ""},

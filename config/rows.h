@@ -37,6 +37,14 @@ enum pp_field_flags {
     PP_FIELD_NONEMPTY = 1 << 5,   /* a string, list or map with nothing in it is an error */
 };
 
+/* What an extension can be for other components. A row that names an extension says by these bits
+ * what it needs (PP_ROW_EXTENSION), a factory says what its extensions offer. */
+enum pp_capability {
+    PP_OFFERS_SERVER_AUTH = 1 << 0, /* checks who sends: `auth` of a server */
+    PP_OFFERS_CLIENT_AUTH = 1 << 1, /* signs what is sent: `auth` of a client */
+    PP_OFFERS_STORAGE = 1 << 2,     /* keeps bytes over restarts: `storage` */
+};
+
 struct pp_group;
 struct pp_check;
 
@@ -48,6 +56,7 @@ struct pp_field {
     double min, max;              /* INT, DOUBLE, DURATION (seconds); both 0: no range beyond the type's */
     const char *const *choices;   /* ENUM: NULL-terminated */
     const struct pp_group *group; /* GROUP, OPTIONAL, LIST, MAP */
+    unsigned offers;              /* STRING that is an extension's id: enum pp_capability; else 0 */
     const char *doc;              /* one sentence, for people */
 };
 
@@ -94,6 +103,10 @@ struct pp_group_map {
     {.name = #member_, .type = (type_), .flags = (flags_), .offset = offsetof(struct_, member_), .doc = (doc_)}
 #define PP_ROW_BOOL(s, m, flags_, doc_) PP_ROW(PP_FIELD_BOOL, s, m, flags_, doc_)
 #define PP_ROW_STRING(s, m, flags_, doc_) PP_ROW(PP_FIELD_STRING, s, m, flags_, doc_)
+/* The id of an extension that must be running and offer `offers_` (one of enum pp_capability); checked by the engine's plan, looked up by
+ * pp_component_extension (pipeline/service.h). */
+#define PP_ROW_EXTENSION(s, m, flags_, offers_, doc_)                                                                  \
+    {.name = #m, .type = PP_FIELD_STRING, .flags = (flags_), .offset = offsetof(s, m), .offers = (offers_), .doc = (doc_)}
 #define PP_ROW_STRINGS(s, m, flags_, doc_) PP_ROW(PP_FIELD_STRING_LIST, s, m, flags_, doc_)
 #define PP_ROW_STRING_MAP(s, m, flags_, doc_) PP_ROW(PP_FIELD_STRING_MAP, s, m, flags_, doc_)
 #define PP_ROW_NODE(s, m, flags_, doc_) PP_ROW(PP_FIELD_NODE, s, m, flags_, doc_)

@@ -96,6 +96,11 @@ struct pp_factory {
     size_t instance_size;           /* of the struct that begins with struct pp_component */
     const struct pp_group *config;  /* rows; NULL: takes no keys */
     const char *readme;             /* the component's folder, for links: "receivers/otlp" */
+    /* Extensions: what one with this configuration is to other components, as bits of enum pp_capability (config/rows.h), and the interface for one of
+     * them, which its header in pipeline/ describes. Asked for in the `create` of those that use it, so the interface must be there from `create` to
+     * `destroy`; its functions are called between the extension's start and shutdown only. Both NULL: nothing. */
+    unsigned (*offers)(const void *config);
+    void *(*interface)(struct pp_component *self, enum pp_capability capability);
     /* Reload: a changed instance may start while its predecessor with the same id still runs, because servers hand their listening sockets over by
      * owner (net/http_server.h) and clients own nothing. Without it the old one is drained first, senders being asked to retry meanwhile. Processors and
      * connectors always may. */

@@ -125,7 +125,7 @@ static struct fake_config default_config(void)
 
 static struct pp_instance *start(const struct fake_config *config)
 {
-    const struct pp_instance_spec spec = {&fake_factory, "fake", NULL, config, NULL};
+    const struct pp_instance_spec spec = {.factory = &fake_factory, .id = "fake", .config = config};
     struct pp_instance *instance;
     struct pp_error err;
 

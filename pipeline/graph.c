@@ -27,9 +27,26 @@ void pp_graph_done(struct pp_graph *graph)
     *graph = (struct pp_graph){0};
 }
 
-bool pp_graph_make(struct pp_graph *graph, struct pp_service *service, size_t node, struct pp_error *err)
+bool pp_graph_make(struct pp_graph *graph, struct pp_service *service, size_t node, struct pp_instance **ret, struct pp_error *err)
 {
-    return pp_instance_new(service, &graph->plan->nodes.v[node].spec, &graph->instances[node], err);
+    const struct pp_plan_node *plan_node = &graph->plan->nodes.v[node];
+    struct pp_instance_use *uses = pp_calloc(plan_node->uses.n + 1, sizeof(*uses));
+    struct pp_instance_spec spec = plan_node->spec;
+    bool ok;
+
+    if (!uses)
+        return pp_error_nomem(err);
+    for (size_t i = 0; i < plan_node->uses.n; i++) {
+        const struct pp_instance *extension = graph->instances[plan_node->uses.v[i].node];
+
+        /* One that could not be put back is as one that nobody names: what needs it does not start either. */
+        if (extension)
+            uses[spec.uses_n++] = (struct pp_instance_use){plan_node->uses.v[i].id, extension->component};
+    }
+    spec.uses = uses;
+    ok = pp_instance_new(service, &spec, ret, err);
+    pp_free(uses);
+    return ok;
 }
 
 static struct pp_targets *targets_of(struct pp_graph *graph, const struct pp_plan_node *node, bool started_only)

@@ -9,7 +9,8 @@ bool pp_graph_init(struct pp_graph *graph, struct pp_plan *plan);
 /* Frees the arrays and unused target sets, not the instances. */
 void pp_graph_done(struct pp_graph *graph);
 
-bool pp_graph_make(struct pp_graph *graph, struct pp_service *service, size_t node, struct pp_error *err);
+/* An instance of a node, with the graph's instances of the extensions that it uses, which come before it. Does not put it into the graph. */
+bool pp_graph_make(struct pp_graph *graph, struct pp_service *service, size_t node, struct pp_instance **ret, struct pp_error *err);
 /* Allocates all target sets, so that wiring cannot fail later. Targets without an instance or not started are left out when `started_only`. */
 bool pp_graph_prepare(struct pp_graph *graph, bool started_only);
 /* Gives one instance the targets prepared for it; does nothing when it has them already. */

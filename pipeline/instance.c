@@ -69,6 +69,11 @@ static bool fill(struct pp_instance *instance, struct pp_service *service, const
     component->downstream = &instance->downstream;
     component->instance = instance;
     instance->downstream.outgoing = item_counter(instance, &outgoing);
+    instance->uses = pp_calloc(spec->uses_n + 1, sizeof(*instance->uses));
+    if (!instance->uses)
+        return false;
+    for (size_t i = 0; i < spec->uses_n; i++)
+        instance->uses[instance->uses_n++] = spec->uses[i];
     instance->owner = spec->owner;
     if (spec->owner)
         spec->owner->refs++;
@@ -148,6 +153,7 @@ static void free_now(struct pp_instance *instance)
     pp_free(instance->id);
     pp_free(instance->log_id);
     pp_free(instance->pipeline);
+    pp_free(instance->uses);
     pp_free(instance);
     if (owner && --owner->refs == 0)
         owner->free(owner);
@@ -206,6 +212,19 @@ void pp_component_report(struct pp_component *self, enum pp_component_status sta
     vsnprintf(message, sizeof(message), fmt, args);
     va_end(args);
     pp_instance_report(self->instance, status, message);
+}
+
+void *pp_component_extension(const struct pp_component *self, const char *id, enum pp_capability capability)
+{
+    const struct pp_instance *instance = self->instance;
+
+    for (size_t i = 0; instance && i < instance->uses_n; i++) {
+        struct pp_component *extension = instance->uses[i].extension;
+
+        if (strcmp(instance->uses[i].id, id) == 0 && extension->factory->interface)
+            return extension->factory->interface(extension, capability);
+    }
+    return NULL;
 }
 
 const char *pp_component_pipeline(const struct pp_component *self, size_t i)

@@ -13,6 +13,12 @@ struct pp_config_owner {
     void (*free)(struct pp_config_owner *owner);
 };
 
+/* An extension that a component uses, by the id in its configuration. */
+struct pp_instance_use {
+    const char *id;
+    struct pp_component *extension;
+};
+
 struct pp_instance {
     const struct pp_factory *factory;
     struct pp_component *component; /* factory->instance_size bytes */
@@ -20,6 +26,8 @@ struct pp_instance {
     char *pipeline;    /* processors; else NULL */
     struct pp_config_owner *owner;
     struct pp_downstream downstream;
+    struct pp_instance_use *uses;
+    size_t uses_n;
     bool created, started;
     /* What it reports; under the service's status lock. */
     enum pp_component_status status;
@@ -34,6 +42,8 @@ struct pp_instance_spec {
     const char *id, *pipeline;
     const void *config;
     struct pp_config_owner *owner; /* may be NULL */
+    const struct pp_instance_use *uses; /* copied; ids live as long as `config` */
+    size_t uses_n;
 };
 
 /* Makes and creates it; opens nothing. */

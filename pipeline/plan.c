@@ -7,8 +7,10 @@ static void plan_free(struct pp_config_owner *owner)
 {
     struct pp_plan *plan = pp_container_of(owner, struct pp_plan, owner);
 
-    for (size_t i = 0; i < plan->nodes.n; i++)
+    for (size_t i = 0; i < plan->nodes.n; i++) {
         pp_vec_done(&plan->nodes.v[i].edges);
+        pp_vec_done(&plan->nodes.v[i].uses);
+    }
     pp_vec_done(&plan->nodes);
     pp_vec_done(&plan->pipelines);
     pp_arena_done(&plan->arena);

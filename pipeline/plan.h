@@ -13,11 +13,18 @@ struct pp_plan_edge {
     const char *pipeline; /* by which it is reached */
 };
 
+/* An extension that a node's configuration names. */
+struct pp_plan_use {
+    size_t node;
+    const char *id; /* as the configuration has it */
+};
+
 /* One instance to be. */
 struct pp_plan_node {
     struct pp_instance_spec spec;
     const struct pp_doc_component *component;
     PP_VEC(struct pp_plan_edge) edges;
+    PP_VEC(struct pp_plan_use) uses;
 };
 
 struct pp_plan_pipeline {
@@ -30,7 +37,7 @@ struct pp_plan {
     struct pp_config_owner owner; /* first; instances hold references */
     struct pp_arena arena;        /* the tree, the decoded structs, names */
     const struct pp_document *document;
-    PP_VEC(struct pp_plan_node) nodes; /* in start order: extensions, then every target before what feeds it, receivers last */
+    PP_VEC(struct pp_plan_node) nodes; /* in start order: extensions (those that others use first), then every target before what feeds it, receivers last */
     PP_VEC(struct pp_plan_pipeline) pipelines;
 };
 
@@ -48,7 +55,7 @@ void pp_plan_unref(struct pp_plan *plan);
 
 /* Whether two nodes have the same kind, id and pipeline: one is the other's successor. */
 bool pp_plan_node_is(const struct pp_plan_node *a, const struct pp_plan_node *b);
-/* Whether they would even give the same instance. */
+/* Whether they would even give the same instance, but for the extensions that they use. */
 bool pp_plan_node_same(const struct pp_plan_node *a, const struct pp_plan_node *b);
 
 #endif

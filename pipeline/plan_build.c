@@ -16,7 +16,11 @@ static bool add_node(struct pp_plan_build *build, const struct pp_doc_component 
 {
     struct pp_plan *plan = build->plan;
     struct pp_plan_node node = {
-        .spec = {component->type.factory, component->id, pipeline, component->config, &plan->owner},
+        .spec = {.factory = component->type.factory,
+                 .id = component->id,
+                 .pipeline = pipeline,
+                 .config = component->config,
+                 .owner = &plan->owner},
         .component = component,
     };
 
@@ -225,7 +229,7 @@ bool pp_plan_build(struct pp_plan_build *build)
     ok = ok && !pp_diags_failed(build->diags) && add_all(build);
     if (ok)
         check_named_pipelines(build);
-    ok = ok && pp_plan_sort(build);
+    ok = ok && pp_plan_use_extensions(build) && pp_plan_sort(build);
     for (size_t section = 0; section < PP_SECTIONS; section++)
         pp_free(build->node_of[section]);
     pp_free(build->uses);

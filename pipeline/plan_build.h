@@ -33,6 +33,8 @@ bool pp_plan_build(struct pp_plan_build *build);
 bool pp_plan_check_connectors(struct pp_plan_build *build);
 /* Whether a reference of a kept pipeline leads to a component that will be there. */
 bool pp_plan_keeps(const struct pp_plan_build *build, const struct pp_doc_ref *ref);
+/* Looks up the extensions that the nodes' configurations name; false when memory is out. */
+bool pp_plan_use_extensions(struct pp_plan_build *build);
 /* Brings the nodes into start order; reports cycles. */
 bool pp_plan_sort(struct pp_plan_build *build);
 

@@ -1,4 +1,4 @@
-/* Start order by depth first: a node comes after all it feeds. */
+/* Start order by depth first: a node comes after all it feeds, and an extension after those it uses. */
 #include "base/mem.h"
 #include "pipeline/plan_build.h"
 
@@ -11,7 +11,7 @@ struct sort {
     size_t *path, path_n;
 };
 
-/* "cycle: a -> b -> a": connectors only, since what stands between them follows from the pipelines. */
+/* "cycle: a -> b -> a": connectors only, since what stands between them follows from the pipelines; or extensions. */
 static void report_cycle(struct sort *sort, size_t back_to)
 {
     struct pp_plan *plan = sort->build->plan;
@@ -25,16 +25,21 @@ static void report_cycle(struct sort *sort, size_t back_to)
     for (; i < sort->path_n; i++) {
         const struct pp_plan_node *node = &plan->nodes.v[sort->path[i]];
 
-        if (node->spec.factory->kind != PP_CONNECTOR)
+        if (node->spec.factory->kind != PP_CONNECTOR && node->spec.factory->kind != PP_EXTENSION)
             continue;
         if (!first)
             first = node;
         pp_buf_printf(&text, "\"%s\" -> ", node->spec.id);
     }
-    /* Receivers have nothing before and exporters nothing behind them: a cycle without a connector cannot be. */
-    pp_diag_add(sort->build->diags, PP_SEVERITY_ERROR, first->component->mark, "connectors",
-                "cycle of pipelines through connectors: " PP_STR_FMT "\"%s\"", text.failed ? 0 : (int)text.len, text.data,
-                first->spec.id);
+    /* Receivers have nothing before and exporters nothing behind them: a cycle without a connector or an extension cannot be. */
+    if (first->spec.factory->kind == PP_CONNECTOR)
+        pp_diag_add(sort->build->diags, PP_SEVERITY_ERROR, first->component->mark, "connectors",
+                    "cycle of pipelines through connectors: " PP_STR_FMT "\"%s\"", text.failed ? 0 : (int)text.len, text.data,
+                    first->spec.id);
+    else
+        pp_diag_add(sort->build->diags, PP_SEVERITY_ERROR, first->component->mark, "extensions",
+                    "extensions that use each other: " PP_STR_FMT "\"%s\"", text.failed ? 0 : (int)text.len, text.data,
+                    first->spec.id);
     pp_buf_done(&text);
 }
 
@@ -53,6 +58,9 @@ static bool visit(struct sort *sort, size_t i)
     sort->path[sort->path_n++] = i;
     for (size_t k = 0; k < node->edges.n; k++)
         if (!visit(sort, node->edges.v[k].to))
+            return false;
+    for (size_t k = 0; k < node->uses.n; k++)
+        if (!visit(sort, node->uses.v[k].node))
             return false;
     sort->path_n--;
     sort->visit[i] = DONE;
@@ -86,6 +94,8 @@ static bool apply(struct sort *sort)
         plan->nodes.v[i] = sorted[i];
         for (size_t k = 0; k < sorted[i].edges.n; k++)
             sorted[i].edges.v[k].to = sort->path[sorted[i].edges.v[k].to];
+        for (size_t k = 0; k < sorted[i].uses.n; k++)
+            sorted[i].uses.v[k].node = sort->path[sorted[i].uses.v[k].node];
     }
     pp_free(sorted);
     return true;

@@ -45,11 +45,49 @@ static const struct pp_factory route = {
     .config = &route_group, .pipelines_named = route_named, .instance_size = sizeof(struct pp_component)};
 static const struct pp_factory ext = FACTORY(PP_EXTENSION, "ext", 0, 0);
 
+/* An extension that offers one thing or the other and may itself use one; an exporter that uses some. */
+struct user_config {
+    bool signs;
+    const char *auth, *storage;
+    struct pp_group_list more;
+    struct pp_group_map named;
+};
+
+static const struct pp_field storage_fields[] = {
+    PP_ROW_EXTENSION(struct user_config, storage, 0, PP_OFFERS_STORAGE, "Where."),
+    PP_ROW_BOOL(struct user_config, signs, 0, "Unused."),
+    {.name = "enabled", .type = PP_FIELD_BOOL, .offset = offsetof(struct user_config, signs), .doc = "Whether the block counts."},
+    PP_ROW_END,
+};
+static const struct pp_group storage_group = {
+    .name = "storage", .size = sizeof(struct user_config), .defaults = &(const struct user_config){.signs = true}, .fields = storage_fields};
+
+static const struct pp_field user_fields[] = {
+    PP_ROW_BOOL(struct user_config, signs, 0, "Offers client authentication."),
+    PP_ROW_EXTENSION(struct user_config, auth, 0, PP_OFFERS_CLIENT_AUTH, "By whom."),
+    PP_ROW_LIST(struct user_config, more, 0, &storage_group, "More."),
+    PP_ROW_MAP(struct user_config, named, 0, &storage_group, "Still more."),
+    PP_ROW_END,
+};
+static const struct pp_group user_group = {.name = "user", .size = sizeof(struct user_config), .fields = user_fields};
+
+static unsigned user_offers(const void *config)
+{
+    return ((const struct user_config *)config)->signs ? PP_OFFERS_CLIENT_AUTH : PP_OFFERS_STORAGE;
+}
+
+static const struct pp_factory offering = {
+    PP_FACTORY_DEFAULTS, .kind = PP_EXTENSION, .type = "offering", .config = &user_group, .offers = user_offers,
+    .instance_size = sizeof(struct pp_component)};
+static const struct pp_factory user = {
+    PP_FACTORY_DEFAULTS, .kind = PP_EXPORTER, .type = "user", .signals = PP_PROFILES, .config = &user_group,
+    .instance_size = sizeof(struct pp_component)};
+
 static const struct pp_factory *const receivers[] = {&nop_receiver, NULL};
 static const struct pp_factory *const processors[] = {&only_profiles, NULL};
-static const struct pp_factory *const exporters[] = {&nop_exporter, NULL};
+static const struct pp_factory *const exporters[] = {&nop_exporter, &user, NULL};
 static const struct pp_factory *const connectors[] = {&forward, &route, NULL};
-static const struct pp_factory *const extensions[] = {&ext, NULL};
+static const struct pp_factory *const extensions[] = {&ext, &offering, NULL};
 static const struct pp_factories factories = {{receivers, processors, exporters, connectors, extensions}};
 
 /* The plan of a text, or NULL with the problems printed into `ret_report` (pp_free). */
@@ -106,6 +144,46 @@ static const struct {
      "pipeline is skipped"},
 };
 
+#define USER(extensions_, running, keys)                                                                               \
+    "receivers: {nop: }\nexporters:\n  user:\n    " keys "\nextensions: {" extensions_ "}\nservice:\n"                \
+    "  extensions: [" running "]\n  pipelines: {profiles: {receivers: [nop], exporters: [user]}}\n"
+
+static const struct {
+    const char *text, *expected; /* NULL: right */
+} uses[] = {
+    {USER("offering: {signs: true}", "offering", "auth: offering"), NULL},
+    {USER("offering/a: ", "offering/a", "more: [{}, {storage: offering/a}]"), NULL},
+    {USER("offering/a: ", "offering/a", "more: [{enabled: false, storage: nothing}]"), NULL},
+    {USER("offering/a: ", "offering/a", "auth: offering"),
+     "c.yaml:4:11: error: exporters::user::auth: the extension \"offering\" is not configured; did you mean \"offering/a\"?"},
+    {USER("", "", "auth: offering"), "c.yaml:4:11: error: exporters::user::auth: the extension \"offering\" is not configured\n"},
+    {USER("offering: {signs: true}", "", "auth: offering"),
+     "c.yaml:4:11: error: exporters::user::auth: the extension \"offering\" does not run: add it to service::extensions"},
+    {USER("offering: ", "offering", "auth: offering"),
+     "c.yaml:4:11: error: exporters::user::auth: the extension \"offering\" is not a client authenticator as it is configured"},
+    {USER("ext: ", "ext", "more: [{}, {storage: ext}]"),
+     "c.yaml:4:26: error: exporters::user::more::1::storage: the extension \"ext\" is not a storage extension as it is configured"},
+    {USER("offering: {signs: true}", "offering", "named: {x: {storage: offering}}"),
+     "c.yaml:4:26: error: exporters::user::named::x::storage: the extension \"offering\" is not a storage extension"},
+    {USER("offering/1: {signs: true, auth: offering/2}, offering/2: {signs: true, auth: offering/1}", "offering/1, offering/2",
+          "auth: offering/2"),
+     "error: extensions: extensions that use each other: \"offering/1\" -> \"offering/2\" -> \"offering/1\""},
+};
+
+static void extensions_that_are_used_must_be_there(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+        char *report;
+        struct pp_plan *plan = plan_of(uses[i].text, false, &report);
+
+        if (!plan != !!uses[i].expected || (uses[i].expected && !strstr(report, uses[i].expected)))
+            fail_msg("case %zu: %s, expected:\n%s\ngot:\n%s", i, plan ? "accepted" : "refused", uses[i].expected, report);
+        pp_free(report);
+        pp_plan_unref(plan);
+    }
+}
+
 static void wrong_graphs_are_told_apart(void **state)
 {
     (void)state;
@@ -151,6 +229,28 @@ static void order_is_extensions_then_targets_then_receivers(void **state)
     assert_int_equal(plan->nodes.v[place_of(plan, "nop/2")].edges.n, 2);
     assert_int_equal(plan->nodes.v[place_of(plan, "nop/1")].edges.n, 1);
     assert_int_equal(plan->nodes.v[place_of(plan, "nop/1")].edges.v[0].to, place_of(plan, "p"));
+    pp_free(report);
+    pp_plan_unref(plan);
+}
+
+static void extensions_start_after_those_they_use(void **state)
+{
+    char *report;
+    struct pp_plan *plan = plan_of(USER("offering/1: {signs: true, auth: offering/2}, offering/2: {signs: true}", "offering/1, offering/2",
+                                        "auth: offering/1"),
+                                   false, &report);
+    const struct pp_plan_node *node;
+
+    (void)state;
+    if (!plan)
+        fail_msg("%s", report);
+    assert_int_equal(place_of(plan, "offering/2"), 0);
+    assert_int_equal(place_of(plan, "offering/1"), 1);
+    node = &plan->nodes.v[place_of(plan, "user")];
+    assert_int_equal(node->uses.n, 1);
+    assert_int_equal(node->uses.v[0].node, 1);
+    assert_string_equal(node->uses.v[0].id, "offering/1");
+    assert_int_equal(plan->nodes.v[1].uses.v[0].node, 0);
     pp_free(report);
     pp_plan_unref(plan);
 }
@@ -226,9 +326,10 @@ static void sameness_follows_the_text(void **state)
 static void no_allocation_failure_goes_wrong(void **state)
 {
     static const char *const text =
-        "receivers: {nop: }\nexporters: {nop: }\nprocessors: {p: }\nconnectors: {forward: , route: {to: profiles/2}}\n"
-        "service:\n  pipelines:\n    profiles: {receivers: [nop], processors: [p], exporters: [forward, route]}\n"
-        "    profiles/2: {receivers: [forward, route], exporters: [nop]}\n";
+        "receivers: {nop: }\nexporters: {nop: , user: {auth: offering}}\nprocessors: {p: }\n"
+        "connectors: {forward: , route: {to: profiles/2}}\nextensions: {offering: {signs: true}}\n"
+        "service:\n  extensions: [offering]\n  pipelines:\n    profiles: {receivers: [nop], processors: [p], exporters: [forward, route]}\n"
+        "    profiles/2: {receivers: [forward, route], exporters: [nop, user]}\n";
     const struct pp_plan_options options = {&factories, {0}};
     struct pp_plan *plan = NULL;
     size_t n;
@@ -263,6 +364,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_graphs_are_told_apart),
+        cmocka_unit_test(extensions_that_are_used_must_be_there),
+        cmocka_unit_test(extensions_start_after_those_they_use),
         cmocka_unit_test(order_is_extensions_then_targets_then_receivers),
         cmocka_unit_test(profiles_only_leaves_out_what_cannot_run),
         cmocka_unit_test(profiles_only_needs_something_left),

@@ -21,12 +21,14 @@ struct toy_config {
     int64_t slot;
     bool fails;
     const char *note;
+    const char *uses; /* an extension */
 };
 
 static const struct pp_field toy_fields[] = {
     PP_ROW_INT(struct toy_config, slot, 0, 0, SLOTS - 1, "The slot it takes."),
     PP_ROW_BOOL(struct toy_config, fails, 0, "Does not start."),
     PP_ROW_STRING(struct toy_config, note, 0, "To tell configurations apart."),
+    PP_ROW_EXTENSION(struct toy_config, uses, 0, PP_OFFERS_STORAGE, "An extension that it uses."),
     PP_ROW_END,
 };
 static const struct pp_group toy_group = {.name = "toy", .size = sizeof(struct toy_config), .fields = toy_fields};
@@ -40,6 +42,12 @@ static bool toy_start(struct pp_component *self, struct pp_error *err)
 {
     const struct toy_config *config = self->config;
 
+    if (config->uses) {
+        struct pp_component *extension = pp_component_extension(self, config->uses, PP_OFFERS_STORAGE);
+
+        assert_non_null(extension);
+        assert_true(extension->instance->started);
+    }
     if (config->fails)
         return pp_error_set(err, PP_ERR_IO, "told to fail");
     if (config->slot && slots[config->slot])
@@ -57,6 +65,8 @@ static void toy_shutdown(struct pp_component *self, uint64_t deadline_ms)
     const struct toy_config *config = self->config;
 
     (void)deadline_ms;
+    if (config->uses)
+        assert_true(((struct pp_component *)pp_component_extension(self, config->uses, PP_OFFERS_STORAGE))->instance->started);
     if (config->slot && slots[config->slot] == self)
         slots[config->slot] = NULL;
     if (source == self)
@@ -83,11 +93,34 @@ static const struct pp_factory toy_processor = TOY(PP_PROCESSOR, "p", pp_emit, f
 static const struct pp_factory beside_exporter = TOY(PP_EXPORTER, "e", toy_take, true);
 static const struct pp_factory alone_exporter = TOY(PP_EXPORTER, "alone", toy_take, false);
 
+static unsigned toy_offers(const void *config)
+{
+    (void)config;
+    return PP_OFFERS_STORAGE;
+}
+
+static void *toy_interface(struct pp_component *self, enum pp_capability capability)
+{
+    assert_int_equal(capability, PP_OFFERS_STORAGE);
+    return self;
+}
+
+#define TOY_EXTENSION(type_, beside_)                                                                                  \
+    {                                                                                                                  \
+        PP_FACTORY_DEFAULTS, .kind = PP_EXTENSION, .type = type_, .config = &toy_group,                                \
+        .instance_size = sizeof(struct pp_component), .start = toy_start, .shutdown = toy_shutdown,                    \
+        .starts_beside_old = beside_, .offers = toy_offers, .interface = toy_interface                                 \
+    }
+
+static const struct pp_factory alone_extension = TOY_EXTENSION("x", false);
+static const struct pp_factory beside_extension = TOY_EXTENSION("y", true);
+
 static const struct pp_factory *const receivers[] = {&toy_receiver, NULL};
 static const struct pp_factory *const processors[] = {&toy_processor, NULL};
 static const struct pp_factory *const exporters[] = {&beside_exporter, &alone_exporter, NULL};
+static const struct pp_factory *const extensions[] = {&alone_extension, &beside_extension, NULL};
 static const struct pp_factory *const none[] = {NULL};
-static const struct pp_factories factories = {{receivers, processors, exporters, none, none}};
+static const struct pp_factories factories = {{receivers, processors, exporters, none, extensions}};
 
 static struct pp_service *service;
 
@@ -413,6 +446,40 @@ static void no_allocation_failure_breaks_a_reload(void **state)
     end();
 }
 
+#define USING(id, x, e)                                                                                                \
+    "extensions: {" id ": {" x "}}\nreceivers: {r: {}}\nexporters: {e: {uses: " id "" e "}}\nservice:\n"               \
+    "  extensions: [" id "]\n  pipelines: {profiles: {receivers: [r], exporters: [e]}}\n"
+
+/* What uses an extension is replaced with it, in either way that the extension can be replaced, and only then. */
+static void users_go_with_their_extension(void **state)
+{
+    static const char *const configs[][3] = {
+        {USING("x", "slot: 1", ""), USING("x", "slot: 1, note: b", ""), USING("x", "slot: 1, note: b, fails: true", "")},
+        {USING("y", "note: a", ""), USING("y", "note: b", ""), USING("y", "note: c, fails: true", "")},
+    };
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct pp_component *r, *e;
+        struct pp_error err;
+
+        begin(configs[i][0]);
+        r = component("r");
+        e = component("e");
+        assert_true(reload(configs[i][0], &err));
+        assert_ptr_equal(component("e"), e);
+        assert_true(reload(configs[i][1], &err));
+        assert_ptr_equal(component("r"), r);
+        assert_int_equal(starts, 5); /* the receiver once, the other two twice */
+        assert_true(flows());
+        assert_false(reload(configs[i][2], &err));
+        assert_non_null(strstr(err.message, "told to fail"));
+        assert_ptr_equal(component("r"), r);
+        assert_true(flows());
+        end();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +493,7 @@ int main(void)
         cmocka_unit_test(fatal_report_reaches_the_main_thread),
         cmocka_unit_test(no_allocation_failure_breaks_a_reload),
         cmocka_unit_test(nothing_accepted_is_lost_under_load),
+        cmocka_unit_test(users_go_with_their_extension),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

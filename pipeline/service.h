@@ -46,6 +46,11 @@ struct pp_pipeline_state {
 
 void pp_service_each_pipeline(struct pp_service *service, void (*fn)(void *arg, const struct pp_pipeline_state *state), void *arg);
 
+/* The extension `id` that a row of `self`'s configuration names (PP_ROW_EXTENSION), as the interface for `capability`; the plan has checked that it
+ * is configured, runs and offers it. From `create` on, any thread. It starts before `self` and ends after it; a reload that replaces it replaces `self`
+ * too. NULL when no row names it. */
+void *pp_component_extension(const struct pp_component *self, const char *id, enum pp_capability capability);
+
 /* The pipelines that a connector feeds, for checks in its `start`: the i-th id, NULL past the last. Valid until the next reload. */
 const char *pp_component_pipeline(const struct pp_component *self, size_t i);
 bool pp_component_feeds(const struct pp_component *self, const char *pipeline_id);

@@ -62,6 +62,17 @@ static size_t predecessor(const struct reload *reload, size_t i)
     return k;
 }
 
+/* Whether all extensions that node `i` of the new graph uses go on: they come before it. */
+static bool uses_carried(const struct reload *reload, size_t i)
+{
+    const struct pp_plan_node *node = &reload->new.plan->nodes.v[i];
+
+    for (size_t u = 0; u < node->uses.n; u++)
+        if (!reload->carried[node->uses.v[u].node])
+            return false;
+    return true;
+}
+
 static void carry_over(struct reload *reload)
 {
     for (size_t k = 0; k < old_n(reload); k++)
@@ -70,7 +81,7 @@ static void carry_over(struct reload *reload)
         size_t k = predecessor(reload, i);
 
         if (k == old_n(reload) || !reload->old.instances[k] || !reload->old.instances[k]->started ||
-            !pp_plan_node_same(&reload->old.plan->nodes.v[k], &reload->new.plan->nodes.v[i]))
+            !pp_plan_node_same(&reload->old.plan->nodes.v[k], &reload->new.plan->nodes.v[i]) || !uses_carried(reload, i))
             continue;
         reload->new.instances[i] = reload->old.instances[k];
         reload->carried[i] = true;
@@ -81,7 +92,7 @@ static void carry_over(struct reload *reload)
 static bool make_new(struct reload *reload, struct pp_error *err)
 {
     for (size_t i = 0; i < reload->new.plan->nodes.n; i++)
-        if (!reload->carried[i] && !pp_graph_make(&reload->new, reload->service, i, err))
+        if (!reload->carried[i] && !pp_graph_make(&reload->new, reload->service, i, &reload->new.instances[i], err))
             return false;
     return pp_graph_prepare(&reload->new, false) || pp_error_nomem(err);
 }
@@ -110,6 +121,28 @@ static bool start_new(struct reload *reload, size_t i, struct pp_error *err)
     return pp_instance_start(reload->new.instances[i], err);
 }
 
+/* Whether an extension that node `i` of the new graph uses starts only after old ones have been drained. */
+static bool uses_late(const struct reload *reload, size_t i)
+{
+    const struct pp_plan_node *node = &reload->new.plan->nodes.v[i];
+
+    for (size_t u = 0; u < node->uses.n; u++)
+        if (reload->late[node->uses.v[u].node])
+            return true;
+    return false;
+}
+
+/* What uses an extension of the old graph that is drained goes with it, before it. None of it is carried over. */
+static void drain_users(struct reload *reload)
+{
+    for (size_t k = 0; k < old_n(reload); k++) {
+        const struct pp_plan_node *node = &reload->old.plan->nodes.v[k];
+
+        for (size_t u = 0; u < node->uses.n; u++)
+            reload->drained[k] = reload->drained[k] || reload->drained[node->uses.v[u].node];
+    }
+}
+
 /* Starts what can run beside the old graph, notes what has to wait. False: something failed for which nothing old can be to blame. */
 static bool start_beside(struct reload *reload, struct pp_error *err)
 {
@@ -119,9 +152,10 @@ static bool start_beside(struct reload *reload, struct pp_error *err)
 
         if (reload->carried[i])
             continue;
-        if (k < old_n(reload) && !factory->starts_beside_old && !owns_nothing(factory->kind)) {
+        if (uses_late(reload, i) || (k < old_n(reload) && !factory->starts_beside_old && !owns_nothing(factory->kind))) {
             reload->late[i] = true;
-            reload->drained[k] = true;
+            if (k < old_n(reload))
+                reload->drained[k] = true;
         } else if (!start_new(reload, i, err)) {
             if (!may_be_in_the_way(reload, factory->kind))
                 return false;
@@ -175,7 +209,7 @@ static void put_back(struct reload *reload)
 
         if (!reload->drained[k])
             continue;
-        if (!pp_instance_new(reload->service, &reload->old.plan->nodes.v[k].spec, &again, &err) ||
+        if (!pp_graph_make(&reload->old, reload->service, k, &again, &err) ||
             !pp_instance_start(again, &err))
             pp_log(PP_LOG_ERROR, NULL, "reload: could not be put back: %s", err.message);
         if (!again)
@@ -220,6 +254,7 @@ bool pp_service_reload(struct pp_service *service, struct pp_plan *plan, struct 
     ok = make_new(&reload, err) && start_beside(&reload, err);
     if (ok && memchr(reload.late, true, plan->nodes.n)) {
         way_made = true;
+        drain_users(&reload);
         make_way(&reload);
         ok = start_late(&reload, err);
     }

@@ -21,7 +21,7 @@ static bool start_all(struct pp_graph *graph, struct pp_error *err)
 static bool make_all(struct pp_service *service, struct pp_graph *graph, struct pp_error *err)
 {
     for (size_t i = 0; i < graph->plan->nodes.n; i++)
-        if (!pp_graph_make(graph, service, i, err))
+        if (!pp_graph_make(graph, service, i, &graph->instances[i], err))
             return false;
     if (!pp_graph_prepare(graph, false))
         return pp_error_nomem(err);

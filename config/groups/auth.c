@@ -1,27 +1,40 @@
 #include "config/groups/auth.h"
 
-const struct pp_field pp_auth_fields[] = {
-    PP_ROW_STRING(struct pp_auth_config, authenticator, PP_FIELD_REQUIRED,
-                  "Id of the extension that authenticates."),
+#define SERVER_ROW                                                                                 \
+    PP_ROW_EXTENSION(struct pp_auth_config, authenticator, PP_FIELD_REQUIRED | PP_FIELD_NONEMPTY,  \
+                     PP_OFFERS_SERVER_AUTH, "Id of the extension that checks who sends.")
+
+static const struct pp_field http_server_fields[] = {
+    SERVER_ROW,
     PP_ROW_STRINGS(struct pp_auth_config, request_params, 0,
-                   "Query parameters handed to it (HTTP servers)."),
+                   "Query parameters handed to it beside the headers."),
     PP_ROW_END,
 };
 
-static void validate_auth(const void *value, struct pp_check *check)
-{
-    const struct pp_auth_config *auth = value;
-
-    pp_check_error(check, "authenticator",
-                   "\"%s\" is not an authentication extension: none is built in yet",
-                   auth->authenticator);
-}
-
-const struct pp_group pp_auth_group = {
+const struct pp_group pp_http_server_auth_group = {
     .name = "auth",
     .size = sizeof(struct pp_auth_config),
-    .fields = pp_auth_fields,
-    .validate = validate_auth,
+    .fields = http_server_fields,
+};
+
+static const struct pp_field grpc_server_fields[] = {SERVER_ROW, PP_ROW_END};
+
+const struct pp_group pp_grpc_server_auth_group = {
+    .name = "auth",
+    .size = sizeof(struct pp_auth_config),
+    .fields = grpc_server_fields,
+};
+
+static const struct pp_field client_fields[] = {
+    PP_ROW_EXTENSION(struct pp_auth_config, authenticator, PP_FIELD_REQUIRED | PP_FIELD_NONEMPTY,
+                     PP_OFFERS_CLIENT_AUTH, "Id of the extension that signs what is sent."),
+    PP_ROW_END,
+};
+
+const struct pp_group pp_client_auth_group = {
+    .name = "auth",
+    .size = sizeof(struct pp_auth_config),
+    .fields = client_fields,
 };
 
 const struct pp_field pp_middleware_fields[] = {

@@ -20,7 +20,7 @@ const struct pp_field pp_grpc_client_fields[] = {
                   "How requests spread over the addresses of a name: round_robin or pick_first."),
     PP_ROW_STRING(CONFIG, authority, 0, "Value of :authority instead of the endpoint's host."),
     PP_ROW_STRING(CONFIG, user_agent, 0, "Put before our own user agent."),
-    PP_ROW_OPTIONAL_OR_NULL(CONFIG, auth, &pp_auth_group, "Extension that signs requests."),
+    PP_ROW_OPTIONAL_OR_NULL(CONFIG, auth, &pp_client_auth_group, "Extension that signs requests."),
     PP_ROW_LIST(CONFIG, middlewares, 0, &pp_middleware_group, "Extensions that stand in between."),
     PP_ROW_IGNORED("read_buffer_size", "Buffers size themselves."),
     PP_ROW_IGNORED("write_buffer_size", "Buffers size themselves."),

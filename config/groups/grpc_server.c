@@ -17,7 +17,7 @@ const struct pp_field pp_grpc_server_fields[] = {
                "Most requests running on one connection; 0 sets no limit."),
     PP_ROW_OPTIONAL(CONFIG, keepalive, &pp_keepalive_server_group,
                     "Pings and the age of connections."),
-    PP_ROW_OPTIONAL_OR_NULL(CONFIG, auth, &pp_auth_group, "Who may send."),
+    PP_ROW_OPTIONAL_OR_NULL(CONFIG, auth, &pp_grpc_server_auth_group, "Who may send."),
     PP_ROW_BOOL(CONFIG, include_metadata, 0, "The request's metadata travels with the data."),
     PP_ROW_LIST(CONFIG, middlewares, 0, &pp_middleware_group, "Extensions that stand in between."),
     PP_ROW_IGNORED("read_buffer_size", "Buffers size themselves."),

@@ -26,7 +26,7 @@ const struct pp_field pp_http_client_fields[] = {
     PP_ROW_DURATION(CONFIG, timeout, 0, 0, PP_DURATION_MAX_S,
                     "Longest time for one request; 0 sets no limit."),
     PP_ROW_STRING_MAP(CONFIG, headers, PP_FIELD_SECRET, "Headers sent with every request."),
-    PP_ROW_OPTIONAL_OR_NULL(CONFIG, auth, &pp_auth_group, "Extension that signs requests."),
+    PP_ROW_OPTIONAL_OR_NULL(CONFIG, auth, &pp_client_auth_group, "Extension that signs requests."),
     PP_ROW_ENUM(CONFIG, compression, 0, pp_compression_http_choices, "Encoding of what is sent."),
     PP_ROW_GROUP(CONFIG, compression_params, &pp_compression_params_group, "How hard to compress."),
     PP_ROW_INT(CONFIG, max_idle_conns, 0, 0, 1e6, "Idle connections kept open; 0 sets no limit."),

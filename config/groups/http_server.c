@@ -34,7 +34,7 @@ const struct pp_field pp_http_server_fields[] = {
     PP_ROW_OPTIONAL_OR_NULL(CONFIG, tls, &pp_tls_server_group,
                             "Speak TLS; plaintext without this block."),
     PP_ROW_OPTIONAL_OR_NULL(CONFIG, cors, &pp_cors_group, "Browsers of which origins may call."),
-    PP_ROW_OPTIONAL_OR_NULL(CONFIG, auth, &pp_auth_group, "Who may send."),
+    PP_ROW_OPTIONAL_OR_NULL(CONFIG, auth, &pp_http_server_auth_group, "Who may send."),
     PP_ROW_INT(CONFIG, max_request_body_size, 0, 0, BODY_BYTES_MAX,
                "Largest body in bytes, as sent and as inflated; 0 is the default."),
     PP_ROW_BOOL(CONFIG, include_metadata, 0, "The request's headers travel with the data."),

@@ -66,8 +66,8 @@ const struct pp_field pp_sending_queue_fields[] = {
                 "A full queue makes the sender wait instead of refusing."),
     PP_ROW_BOOL(struct pp_sending_queue_config, wait_for_result, 0,
                 "The sender waits until its batch has been delivered."),
-    PP_ROW_STRING(struct pp_sending_queue_config, storage, 0,
-                  "Id of the storage extension that keeps the queue over restarts."),
+    PP_ROW_EXTENSION(struct pp_sending_queue_config, storage, 0, PP_OFFERS_STORAGE,
+                     "Id of the storage extension that keeps the queue over restarts."),
     PP_ROW_OPTIONAL(struct pp_sending_queue_config, batch, &pp_batch_group,
                     "Merges and splits what waits before it is sent."),
     PP_ROW_END,
@@ -82,9 +82,6 @@ static void validate_queue(const void *value, struct pp_check *check)
         return; /* the Collector looks no further either */
     if (queue->queue_size == 0)
         pp_check_error(check, "queue_size", "must be more than 0");
-    if (queue->storage)
-        pp_check_error(check, "storage", "\"%s\" is not a storage extension: none is built in yet",
-                       queue->storage);
     if (queue->storage && queue->wait_for_result)
         pp_check_error(check, "wait_for_result", "cannot be combined with storage");
     if (batch && batch->sizer == queue->sizer && batch->min_size > queue->queue_size)

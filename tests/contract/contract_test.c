@@ -61,7 +61,7 @@ static void subject_open(struct subject *s, const struct pp_factory *factory)
 
 static void subject_make(struct subject *s)
 {
-    const struct pp_instance_spec spec = {s->factory, s->factory->type, NULL, s->config, NULL};
+    const struct pp_instance_spec spec = {.factory = s->factory, .id = s->factory->type, .config = s->config};
     struct pp_error err;
 
     if (!pp_instance_new(service, &spec, &s->instance, &err))
