@@ -58,6 +58,7 @@ void http_exchange_unref(struct http_exchange *exchange)
     uncharge(exchange);
     pp_bytes_unref(exchange->request.body);
     pp_bytes_unref(exchange->out_body);
+    pp_buf_done(&exchange->held);
     pp_buf_done(&exchange->body);
     pp_vec_done(&exchange->headers);
     pp_arena_done(&exchange->request.arena);
@@ -126,13 +127,14 @@ static void refuse_oversize(struct http_exchange *exchange)
     http_exchange_refuse(exchange, 413, message);
 }
 
-bool http_exchange_on_headers(struct http_exchange *exchange)
+/* The sender is known, or nobody asks: the request may come in. False when the handler has answered it. */
+static bool admit(struct http_exchange *exchange)
 {
     struct pp_http_request *request = &exchange->request;
     const struct pp_http_handler *handler = &exchange->server->handler;
 
     exchange->phase = HTTP_BODY;
-    request->grpc = is_grpc(request);
+    exchange->progress_ms = http_now();
     if (handler->on_headers) {
         hand_over(exchange);
         handler->on_headers(handler->context, request);
@@ -149,6 +151,55 @@ bool http_exchange_on_headers(struct http_exchange *exchange)
         exchange->body_expected = request->content_length;
     }
     return true;
+}
+
+/* On the loop: a held request is admitted. Gives up the handler's reference. */
+static void resume(void *arg)
+{
+    struct http_exchange *exchange = arg;
+    struct http_conn *conn = exchange->conn;
+
+    exchange->task.run = deliver; /* of the answer to come */
+    if (conn && !conn->closed) {
+        http_conn_enter(conn);
+        conn->rearm = true;
+        admit(exchange);
+        conn->protocol->resume(conn, exchange);
+        http_conn_leave(conn);
+    }
+    http_exchange_unref(exchange);
+}
+
+void pp_http_request_admit(struct pp_http_request *request)
+{
+    struct http_exchange *exchange = (struct http_exchange *)request;
+
+    exchange->task.run = resume;
+    if (!pp_loop_post(exchange->loop, &exchange->task))
+        http_exchange_unref(exchange); /* the server is gone, and the connection with it */
+}
+
+bool http_exchange_on_headers(struct http_exchange *exchange)
+{
+    struct pp_http_request *request = &exchange->request;
+    const struct pp_http_handler *handler = &exchange->server->handler;
+
+    exchange->phase = HTTP_BODY;
+    request->grpc = is_grpc(request);
+    if (handler->authenticate) {
+        hand_over(exchange);
+        switch (handler->authenticate(handler->context, request)) {
+        case PP_HTTP_ANSWERED:
+            return false;
+        case PP_HTTP_HELD: /* the handler keeps its reference */
+            exchange->phase = HTTP_HELD;
+            return false;
+        case PP_HTTP_ADMITTED:
+            http_exchange_unref(exchange);
+            break;
+        }
+    }
+    return admit(exchange);
 }
 
 /* Makes room for `n` more bytes, charged to the server's budget. 0, or the status to refuse with. */
@@ -468,6 +519,7 @@ uint64_t http_exchange_deadline(const struct http_exchange *exchange)
         at = earlier(at, exchange->started_ms, options->read_timeout_ms);
         at = earlier(at, exchange->progress_ms, options->stall_timeout_ms);
         break;
+    case HTTP_HELD:
     case HTTP_HANDLING:
         break;
     case HTTP_LINGERING:

@@ -17,6 +17,7 @@ struct h1 {
     struct http_exchange *exchange; /* the one being read, handled or answered */
     struct pp_http1_body body;
     bool keep_alive; /* of this exchange, as the client wishes */
+    bool expect_continue; /* the same */
     struct pp_buf out;
     size_t out_sent;
     bool responding; /* the exchange's answer is under way */
@@ -220,6 +221,12 @@ static void refuse_head(struct http_conn *conn, int status, const char *why)
     http_exchange_refuse(h1->exchange, status, why);
 }
 
+static void welcome_body(struct h1 *h1)
+{
+    if (h1->expect_continue)
+        pp_buf_add_c(&h1->out, "HTTP/1.1 100 Continue\r\n\r\n");
+}
+
 static void begin_exchange(struct http_conn *conn, struct pp_str text)
 {
     struct h1 *h1 = conn->state;
@@ -248,8 +255,11 @@ static void begin_exchange(struct http_conn *conn, struct pp_str text)
     fill_request(h1->exchange, &head);
     h1->keep_alive = head.keep_alive && options->keep_alives;
     pp_http1_body_init(&h1->body, &head);
-    if (http_exchange_on_headers(h1->exchange) && head.expect_continue)
-        pp_buf_add_c(&h1->out, "HTTP/1.1 100 Continue\r\n\r\n");
+    h1->expect_continue = head.expect_continue;
+    if (http_exchange_on_headers(h1->exchange))
+        welcome_body(h1);
+    else if (h1->exchange->phase == HTTP_HELD)
+        pp_stream_set_reading(conn->stream, false);
 }
 
 static struct pp_str skip_empty_lines(struct h1 *h1, struct pp_str in)
@@ -369,6 +379,19 @@ static void h1_settle(struct http_conn *conn)
         http_conn_close(conn);
 }
 
+static void h1_resume(struct http_conn *conn, struct http_exchange *exchange)
+{
+    struct h1 *h1 = conn->state;
+
+    if (exchange->answered)
+        return;
+    pp_stream_set_reading(conn->stream, true);
+    welcome_body(h1);
+    /* A request without a body is complete; settling, which follows, looks at what came behind the head of one with a body. */
+    if (h1->in.len == 0)
+        consume(conn, PP_STR(""));
+}
+
 static void h1_end(struct http_conn *conn)
 {
     struct h1 *h1 = conn->state;
@@ -435,6 +458,7 @@ const struct http_protocol http_h1_protocol = {
     .expire = h1_expire,
     .drain = h1_drain,
     .respond = h1_respond,
+    .resume = h1_resume,
     .release = h1_release,
 };
 

@@ -28,6 +28,7 @@ struct h2 {
     nghttp2_session *session;
     struct http_exchange *exchanges; /* list of open streams */
     size_t exchanges_n;
+    size_t held_n; /* of them; while there are any the connection is not read from */
     struct pp_buf out;
     size_t out_sent;
     bool ended;
@@ -56,8 +57,31 @@ static void add_exchange(struct h2 *h2, struct http_exchange *exchange)
     h2->exchanges_n++;
 }
 
-static void remove_exchange(struct h2 *h2, struct http_exchange *exchange)
+static void hold(struct http_conn *conn, struct http_exchange *exchange)
 {
+    struct h2 *h2 = conn->state;
+
+    pp_buf_init(&exchange->held, PP_LOOP_SCRATCH_BYTES);
+    exchange->holds = true;
+    h2->held_n++;
+    pp_stream_set_reading(conn->stream, false);
+}
+
+static void let_go(struct http_conn *conn, struct http_exchange *exchange)
+{
+    struct h2 *h2 = conn->state;
+
+    if (!exchange->holds)
+        return;
+    exchange->holds = false;
+    if (--h2->held_n == 0 && !conn->closed)
+        pp_stream_set_reading(conn->stream, true);
+}
+
+static void remove_exchange(struct http_conn *conn, struct http_exchange *exchange)
+{
+    struct h2 *h2 = conn->state;
+
     if (exchange->prev)
         exchange->prev->next = exchange->next;
     else
@@ -65,6 +89,7 @@ static void remove_exchange(struct h2 *h2, struct http_exchange *exchange)
     if (exchange->next)
         exchange->next->prev = exchange->prev;
     exchange->prev = exchange->next = NULL;
+    let_go(conn, exchange);
     h2->exchanges_n--;
     if (h2->exchanges_n == 0)
         h2->idle_since_ms = http_now();
@@ -148,7 +173,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     return exchange->header_bytes > HEADER_FLOOD_FACTOR * max ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
-static void on_request_headers(struct http_exchange *exchange)
+static void on_request_headers(struct http_conn *conn, struct http_exchange *exchange)
 {
     take_pseudo(exchange);
     if (exchange->refused_status) {
@@ -157,7 +182,8 @@ static void on_request_headers(struct http_exchange *exchange)
                              exchange->refused_status == 431 ? "request header section is over the limit" : "out of memory");
         return;
     }
-    http_exchange_on_headers(exchange);
+    if (!http_exchange_on_headers(exchange) && exchange->phase == HTTP_HELD)
+        hold(conn, exchange);
 }
 
 static void go_away(struct http_conn *conn)
@@ -220,8 +246,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
         exchange->end_of_request = true; /* before the handler may answer, so that the stream is not reset then */
     if (frame->hd.type == NGHTTP2_HEADERS && exchange->phase == HTTP_HEADERS)
-        on_request_headers(exchange);
-    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) && !exchange->answered)
+        on_request_headers(conn, exchange);
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) && !exchange->answered && exchange->phase != HTTP_HELD)
         http_exchange_on_end(exchange);
     return 0;
 }
@@ -241,7 +267,10 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
     (void)arg;
     if (!exchange)
         return 0;
-    if (!exchange->answered) {
+    if (exchange->phase == HTTP_HELD) {
+        if (!pp_buf_add(&exchange->held, data, n))
+            return NGHTTP2_ERR_CALLBACK_FAILURE; /* no memory */
+    } else if (!exchange->answered) {
         http_exchange_on_body(exchange, (struct pp_str){(const char *)data, n});
     } else if (!exchange->expired) {
         exchange->discarded += n;
@@ -258,7 +287,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
 
     (void)error;
     if (exchange)
-        remove_exchange(conn->state, exchange);
+        remove_exchange(conn, exchange);
     conn->rearm = true;
     return 0;
 }
@@ -323,6 +352,7 @@ static void h2_respond(struct http_conn *conn, struct http_exchange *exchange)
     char status[12], length[24];
     size_t n = 0;
 
+    let_go(conn, exchange);
     snprintf(status, sizeof(status), "%d", exchange->status);
     snprintf(length, sizeof(length), "%zu", http_exchange_out_size(exchange));
     if (!nv)
@@ -337,6 +367,18 @@ static void h2_respond(struct http_conn *conn, struct http_exchange *exchange)
         return;
 fail:
     nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, exchange->stream_id, NGHTTP2_INTERNAL_ERROR);
+}
+
+static void h2_resume(struct http_conn *conn, struct http_exchange *exchange)
+{
+    struct pp_str held = pp_buf_str(&exchange->held);
+
+    let_go(conn, exchange);
+    if (!exchange->answered && held.n > 0)
+        http_exchange_on_body(exchange, held);
+    pp_buf_done(&exchange->held);
+    if (!exchange->answered && exchange->end_of_request)
+        http_exchange_on_end(exchange);
 }
 
 static void h2_data(struct http_conn *conn, struct pp_str data)
@@ -546,7 +588,7 @@ static void h2_release(struct http_conn *conn)
     /* The session first: the answers queued in it point at exchanges. */
     nghttp2_session_del(h2->session);
     while (h2->exchanges)
-        remove_exchange(h2, h2->exchanges);
+        remove_exchange(conn, h2->exchanges);
     pp_buf_done(&h2->out);
     pp_free(h2);
     conn->state = NULL;
@@ -560,6 +602,7 @@ const struct http_protocol http_h2_protocol = {
     .expire = h2_expire,
     .drain = h2_drain,
     .respond = h2_respond,
+    .resume = h2_resume,
     .release = h2_release,
 };
 

@@ -71,6 +71,8 @@ struct http_protocol {
     void (*expire)(struct http_conn *conn, uint64_t now_ms);    /* deals with everything that is due */
     void (*drain)(struct http_conn *conn);                      /* finish what runs, then close */
     void (*respond)(struct http_conn *conn, struct http_exchange *exchange);
+    /* A held exchange is admitted: its on_headers has been called, and it may be answered already. */
+    void (*resume)(struct http_conn *conn, struct http_exchange *exchange);
     void (*release)(struct http_conn *conn); /* the connection is going: let go of exchanges and state */
 };
 
@@ -114,6 +116,7 @@ bool http_h2_init(struct http_conn *conn);
 /* Where one exchange is. */
 enum http_phase {
     HTTP_HEADERS, /* HTTP/2: the header section is coming in */
+    HTTP_HELD, /* until its sender is known, nothing is read */
     HTTP_BODY,
     HTTP_HANDLING, /* the handler has it */
     HTTP_SENDING,
@@ -135,6 +138,8 @@ struct http_exchange {
     size_t header_bytes;
     int refused_status; /* HTTP/2: what the header section is to be refused with once it is complete */
 
+    bool holds;         /* HTTP/2: the connection is not read from because of it */
+    struct pp_buf held; /* HTTP/2: body bytes that came in one block with the headers of a held request */
     struct pp_buf body;
     uint64_t body_expected; /* bytes, when known; 0 */
     size_t charged;         /* of server->inflight_bytes */
@@ -163,7 +168,7 @@ struct http_exchange *http_exchange_new(struct http_conn *conn);
 void http_exchange_unref(struct http_exchange *exchange);
 /* Counts against the header limits: name and value in the arena. 0, or 431 or 500. */
 int http_exchange_add_header(struct http_exchange *exchange, struct pp_str name, struct pp_str value);
-/* The header section is complete: asks the handler. False when the request is answered already. */
+/* The header section is complete: asks the handler. False when the request is answered already, or held. */
 bool http_exchange_on_headers(struct http_exchange *exchange);
 /* Body bytes in order. False when the request was refused for them and is answered. */
 bool http_exchange_on_body(struct http_exchange *exchange, struct pp_str data);

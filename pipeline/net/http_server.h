@@ -35,6 +35,9 @@ struct pp_http_request {
     uint64_t content_length;
     struct pp_bytes *body;    /* not NULL once on_request is called. gRPC: the message without its prefix */
     uint64_t body_bytes_max;  /* may be lowered or raised in on_headers */
+    /* What authentication found out about the sender, as names and values; the handler's, in `arena` or longer-lived. */
+    const struct pp_http_header *auth;
+    size_t auth_n;
     struct pp_arena arena;    /* for what the handler needs until it answers */
     void *user;               /* the handler's */
 };
@@ -47,9 +50,19 @@ struct pp_http_response {
     struct pp_bytes *body; /* one reference, always taken; NULL: empty */
 };
 
+/* What authentication says of a request. */
+enum pp_http_admission {
+    PP_HTTP_ADMITTED,
+    PP_HTTP_ANSWERED, /* refused: it has been answered */
+    PP_HTTP_HELD,     /* not known yet: pp_http_request_admit or an answer follows, from any thread */
+};
+
 /* All functions are called on a loop's thread and must not block. */
 struct pp_http_handler {
     void *context;
+    /* The header section is there; comes before everything else, on_headers included. Unless the request is admitted nothing of its body is read;
+     * while it is held its connection is not read from at all, so that at most one block that had come with the headers waits. NULL: all are admitted. */
+    enum pp_http_admission (*authenticate)(void *context, struct pp_http_request *request);
     /* The header section is there, nothing of the body is promised. Answering here refuses the request: its body is not read
      * and on_request not called. May be NULL. */
     void (*on_headers)(void *context, struct pp_http_request *request);
@@ -68,6 +81,9 @@ struct pp_http_handler {
 void pp_http_respond(struct pp_http_request *request, const struct pp_http_response *response);
 /* The same for a gRPC call; `message` (one reference, always taken) only with PP_GRPC_OK, NULL means an empty message. */
 void pp_grpc_respond(struct pp_http_request *request, const struct pp_grpc_status *status, struct pp_bytes *message);
+
+/* Lets a held request in. From any thread; the request must not be touched afterwards until the handler hears of it again. */
+void pp_http_request_admit(struct pp_http_request *request);
 
 /* First header of that (lower case) name; an empty slice with p == NULL when there is none. */
 struct pp_str pp_http_request_header(const struct pp_http_request *request, const char *name);
