@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""CPU and memory of profpipe beside the OpenTelemetry Collector on the same OTLP load, in one run.
+"""CPU, rate, latency and memory of profpipe beside the OpenTelemetry Collector on the same OTLP load, in one run.
 
-For each path and message size both forward the same stored messages, in turn, several times: otlptool sends as fast as the answers come, otlptool's
-sink counts. One JSON line for each measurement, then a table of medians: CPU seconds for each GB of uncompressed payload, peak RSS, and the ratio of
-the Collector's CPU to ours with its spread. `--quick` only checks that it works.
+Each row is a path (protocol, compression, what is done on the way) and a message size. For each row the programs take turns, several
+times; each is pinned to one core, the generator and the sink (C, stored bytes) to another one where there are two. One JSON line for each
+measurement; at the end a table of medians.
+
+Some rows, and binaries before and after a change beside each other:
+    tests/bench/otlp_bench.py --path grpc-none --size 300k --rounds 5 --bin old/profpipe --bin build/release/profpipe --no-collector
 """
 import argparse
 import json
@@ -12,106 +15,129 @@ import statistics
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "peers"))
-import harness  # noqa: E402
+import bench_rig as rig
+import bench_rows as rows
+from bench_rig import harness
 
-SIZES = ("20k", "300k", "2m")
-PATHS = {  # name: (protocol in and out, compression, processors)
-    "gRPC none": ("grpc", "none", ""),
-    "gRPC gzip": ("grpc", "gzip", ""),
-    "HTTP none": ("http", "none", ""),
-    "gRPC none + resource": ("grpc", "none", "resource"),
-}
-PROGRAMS = ("profpipe", "collector")
-TICKS = os.sysconf("SC_CLK_TCK")
+WARM_UP_MESSAGES = 60
+RATE_STEPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)  # of what a closed loop delivered, where that one was refused something
 
 
-def config(port, sink, protocol, compression, processors):
-    if protocol == "grpc":
-        exporter = f"otlp_grpc: {{endpoint: '127.0.0.1:{sink.grpc}', compression: {compression}, tls: {{insecure: true}}}}"
-    else:
-        exporter = f"otlp_http: {{endpoint: 'http://127.0.0.1:{sink.http}', compression: {compression}}}"
-    limit = "max_recv_msg_size_mib: 64" if protocol == "grpc" else "max_request_body_size: 67108864"
-    return f"""
-receivers: {{otlp: {{protocols: {{{protocol}: {{endpoint: '127.0.0.1:{port}', {limit}}}}}}}}}
-processors: {{resource: {{attributes: [{{key: bench, value: yes, action: upsert}}]}}}}
-exporters: {{{exporter}}}
-service:
-  telemetry: {{metrics: {{level: none}}}}
-  pipelines: {{profiles: {{receivers: [otlp], processors: [{processors}], exporters: [otlp_{protocol}]}}}}
-"""
+def steady(run):
+    sent = run["sent"]
+    return sent["refused"] == 0 and sent["failed"] == 0
 
 
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+def highest_rate(load, sink, daemon, port, closed, seconds, arrivals, flight):
+    """The run that shows the highest rate without refusals: the closed loop itself if nothing was refused, else open loops downwards."""
+    if steady(closed):
+        return closed
+    delivered = closed["arrived_messages"] if arrivals else closed["sent"]["ok"]
+    for step in RATE_STEPS:
+        run = rig.run_load(load, sink, daemon.pid, port, arrivals, seconds=seconds, rate=max(1.0, step * delivered / closed["seconds"]), **flight)
+        if steady(run):
+            return run
+    return run
 
 
-def memory_mib(pid, name):
-    with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith(name))
-
-
-def measure(t, program, path, size, seconds, number):
-    protocol, compression, processors = PATHS[path]
-    sink = t.sink(f"sink{number}", save=False)
+def measure(t, row, program, load, sink, options, number):
+    """Starts the program afresh and measures one row."""
+    name, size = row
+    path = rows.PATHS[name]
     port = harness.free_port()
-    start = t.profpipe if program == "profpipe" else t.collector
-    daemon = start(f"{program}{number}", config(port, sink, protocol, compression, processors), [port])
-    messages = t.path(size)
-    arguments = ("--compression", compression, "--concurrency", 4)
-    t.send(port, messages, to=protocol, arguments=(*arguments, "--count", 20))  # connections, caches, first allocations
-    idle_mib = memory_mib(daemon.pid, "VmRSS")
-    before = cpu_seconds(daemon.pid)
-    report = t.send(port, messages, to=protocol, arguments=(*arguments, "--duration", f"{seconds}s"))
-    sink.wait_for(report["ok"] + 20)
-    used = cpu_seconds(daemon.pid) - before
-    result = {"path": path, "size": size, "program": program, "cpu_s_per_gb": used / (report["bytes"] / 1e9) if report["bytes"] else None,
-              "mb_per_s": report["bytes"] / 1e6 / report["seconds"], "p50_ms": report["p50_ms"], "p99_ms": report["p99_ms"],
-              "refused": sum(report["refused"].values()), "rss_mib": idle_mib, "peak_mib": memory_mib(daemon.pid, "VmHWM")}
+    daemon = program.start(t, f"{name}-{size}-{program.name}-{number}".replace("/", "_"), rows.config(path, program, port, sink.hello), port)
+    connections, in_flight = rows.IN_FLIGHT[path.protocol][size]
+    flight = {"connections": connections, "in_flight": in_flight}
+    arrivals = not path.batch
+    idle_mib = rig.memory_mib(daemon.pid, "VmRSS")
+    rig.run_load(load, sink, daemon.pid, port, arrivals, count=WARM_UP_MESSAGES, **flight)
+    window = rows.WINDOW[size] if arrivals else 0
+    closed = rig.run_load(load, sink, daemon.pid, port, arrivals, seconds=options.seconds, window=window, **flight)
+    best = highest_rate(load, sink, daemon, port, closed, options.seconds, arrivals, flight)
+    rate = best["sent"]["ok"] / best["seconds"]
+    half = rig.run_load(load, sink, daemon.pid, port, arrivals, seconds=options.seconds * 2 / 3, rate=max(1.0, rate / 2), **flight)
+    sent = best["sent"]
+    gb = sent["payload_bytes"] / 1e9
+    result = {"path": name, "size": size, "program": program.name, "round": number,
+              "cpu_s_per_gb": best["cpu_s"] / gb if gb else None, "load_cpu_s_per_gb": best["load_cpu_s"] / gb if gb else None,
+              "sink_cpu_s_per_gb": best["sink_cpu_s"] / gb if gb else None, "mb_per_s": sent["payload_bytes"] / 1e6 / best["seconds"],
+              "messages_per_s": rate, "at_least": best["load_cpu_s"] + best["sink_cpu_s"] > best["cpu_s"], "core_share": best["cpu_s"] / best["seconds"],
+              "foreign_share": best["foreign_share"], "p50_ms": half["sent"]["p50_ms"], "p99_ms": half["sent"]["p99_ms"],
+              "sent": sum(r["sent"]["ok"] for r in (best, half)), "arrived": sum(r["arrived_messages"] for r in (best, half)),
+              "refused": sent["refused"], "failed": sent["failed"], "closed_loop_refused": closed["sent"]["refused"], "half_rate_refused": half["sent"]["refused"],
+              "body_bytes_in": sent["body_bytes"], "body_bytes_out": best["arrived_body_bytes"], "bytes_out_per_in_payload": best["arrived_body_bytes"] / max(1, sent["payload_bytes"]),
+              "refusal": closed["sent"]["refusal"], "idle_rss_mib": idle_mib, "peak_rss_mib": rig.memory_mib(daemon.pid, "VmHWM")}
     daemon.stop()
-    sink.kill()
-    print(json.dumps(result), flush=True)
+    print(json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in result.items()}), flush=True)
     return result
 
 
-def table(results):
-    lines = ["| path | size | profpipe CPU s/GB | Collector CPU s/GB | ratio (spread) | peak RSS MiB, profpipe / Collector |", "|---|---|---|---|---|---|"]
-    for path in PATHS:
-        for size in SIZES:
-            ours, theirs = ([r for r in results if (r["path"], r["size"], r["program"]) == (path, size, p)] for p in PROGRAMS)
-            if not ours or not theirs:
-                continue
-            ratios = [b["cpu_s_per_gb"] / max(a["cpu_s_per_gb"], 1e-9) for a, b in zip(ours, theirs)]
-            cpu = [statistics.median(r["cpu_s_per_gb"] for r in side) for side in (ours, theirs)]
-            peak = [max(r["peak_mib"] for r in side) for side in (ours, theirs)]
-            lines.append(f"| {path} | {size} | {cpu[0]:.2f} | {cpu[1]:.2f} | {statistics.median(ratios):.1f} ({min(ratios):.1f}-{max(ratios):.1f}) "
-                         f"| {peak[0]:.0f} / {peak[1]:.0f} |")
+def measure_row(t, row, programs, options):
+    name, size = row
+    path = rows.PATHS[name]
+    folder = rows.messages(t, size, programs[0].binary or harness.profpipe_binary())
+    counter = t.path(f"arrived-{name}-{size}")
+    load, sink = rig.Tool("otlp_load", path.protocol, path.compression, folder, counter), rig.Tool("otlp_sink", counter)
+    try:
+        return [measure(t, row, program, load, sink, options, number) for number in range(options.rounds) for program in programs]
+    finally:
+        load.stop()
+        sink.stop()
+
+
+def median(results, key):
+    values = [r[key] for r in results if r[key] is not None]
+    return statistics.median(values) if values else float("nan")
+
+
+def comparison(results, programs):
+    """A table with a line for each row and program, ratios against the first program in the same round."""
+    lines = ["| path | size | program | CPU s/GB | load, sink s/GB | times the first (spread) | MB/s | p50, p99 ms | RSS idle, peak MiB |", "|---|---|---|---|---|---|---|---|---|"]
+    for row in dict.fromkeys((r["path"], r["size"]) for r in results):
+        of_row = [r for r in results if (r["path"], r["size"]) == row]
+        first = [r for r in of_row if r["program"] == programs[0].name]
+        for program in programs:
+            mine = [r for r in of_row if r["program"] == program.name]
+            ratios = [m["cpu_s_per_gb"] / f["cpu_s_per_gb"] for m, f in zip(mine, first) if m["cpu_s_per_gb"] and f["cpu_s_per_gb"]] or [float("nan")]
+            least = ">= " if any(m["at_least"] for m in mine) else ""
+            lines.append(f"| {row[0]} | {row[1]} | {program.name} | {median(mine, 'cpu_s_per_gb'):.3f} | {median(mine, 'load_cpu_s_per_gb'):.2f}, {median(mine, 'sink_cpu_s_per_gb'):.2f} "
+                         f"| {statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}) | {least}{max(m['mb_per_s'] for m in mine):.0f} "
+                         f"| {median(mine, 'p50_ms'):.2f}, {median(mine, 'p99_ms'):.2f} | {median(mine, 'idle_rss_mib'):.0f}, {max(m['peak_rss_mib'] for m in mine):.0f} |")
     return "\n".join(lines)
+
+
+def chosen_programs(args):
+    binaries = args.bin or [harness.profpipe_binary()]
+    names = ["profpipe"] if len(binaries) == 1 else [f"profpipe-{n}" for n in range(1, len(binaries) + 1)]
+    programs = [rig.Program(name, os.path.abspath(binary)) for name, binary in zip(names, binaries)]
+    if not args.no_collector:
+        programs += [rig.Program("collector"), rig.Program("collector-tuned", tuned=True)]
+    return programs
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one short round of one size")
+    parser.add_argument("--path", nargs="*", default=list(rows.PATHS), choices=list(rows.PATHS))
+    parser.add_argument("--size", nargs="*", default=list(rows.SIZES), choices=list(rows.SIZES))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of load for each measurement")
-    parser.add_argument("--paths", nargs="*", default=list(PATHS), choices=list(PATHS))
+    parser.add_argument("--seconds", type=float, default=1.5, help="of full load for each measurement")
+    parser.add_argument("--bin", action="append", help="a profpipe binary (default: build/release/profpipe); may be repeated")
+    parser.add_argument("--no-collector", action="store_true")
+    parser.add_argument("--nice", type=int, default=0, help="priority of everything measured; below 0 on a machine that others use too")
     args = parser.parse_args()
-    rounds, seconds, sizes = (1, 0.5, SIZES[:1]) if args.quick else (args.rounds, args.seconds, SIZES)
+    os.nice(args.nice)
     with tempfile.TemporaryDirectory(prefix="profpipe-bench-") as folder:
         t = harness.Test(folder)
         try:
-            for size in sizes:
-                t.gen(size, size, count=8)
-            results = [measure(t, program, path, size, seconds, f"-{path.replace(' ', '')}-{size}-{n}-{program}")
-                       for n in range(rounds) for path in args.paths for size in sizes for program in PROGRAMS]
+            programs = chosen_programs(args)
+            wanted = [(p, s) for p in args.path for s in args.size if s in rows.PATHS[p].sizes]
+            results = [r for row in wanted for r in measure_row(t, row, programs, args)]
         except harness.Skip as reason:
             print(f"skipped: {reason}")
             return harness.SKIPPED
         finally:
             t.stop_all()
-    print(table(results))
+    print(comparison(results, programs))
     return 0
 
 
