@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "pipeline/exporter_core.h"
+#include "pipeline/exporter_flight.h"
 
 /* Requests that wait when an exporter has no queue: each has a sender that waits for its answer. */
 #define WITHOUT_QUEUE_SIZE 1000
@@ -27,6 +27,22 @@ static struct pp_sending_queue_config effective_config(const struct pp_sending_q
     config.num_consumers = queue ? queue->num_consumers : 1;
     config.wait_for_result = true;
     return config;
+}
+
+static bool is_blocking(const struct pp_exporter_core *core)
+{
+    return core->ops->send != NULL;
+}
+
+/* Blocking exporters have a thread for each consumer; lanes, one for each processor, for what is heavy. */
+static size_t workers_cap(const struct pp_exporter_core *core)
+{
+    size_t consumers = (size_t)core->queue_config.num_consumers;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (is_blocking(core) || processors < 1)
+        return consumers;
+    return (size_t)processors < consumers ? (size_t)processors : consumers;
 }
 
 static void init_cond(pthread_cond_t *cond)
@@ -52,8 +68,9 @@ bool pp_exporter_create(struct pp_exporter *self, const struct pp_exporter_ops *
     core->queue_config = effective_config(queue);
     core->retry = retry;
     core->timeout_ns = timeout_ns;
-    core->workers_max = (size_t)core->queue_config.num_consumers;
-    core->workers = pp_calloc(core->workers_max, sizeof(*core->workers));
+    core->workers_cap = workers_cap(core);
+    core->heavy_tail = &core->heavy;
+    core->workers = pp_calloc(core->workers_cap, sizeof(*core->workers));
     if (!core->workers) {
         pp_free(core);
         return pp_error_nomem(err);
@@ -68,7 +85,7 @@ bool pp_exporter_create(struct pp_exporter *self, const struct pp_exporter_ops *
     return true;
 }
 
-bool pp_exporter_add_worker(struct pp_exporter_core *core)
+bool pp_exporter_add_worker(struct pp_exporter_core *core, void *(*work)(void *worker))
 {
     struct pp_exporter_worker *worker;
     int rc;
@@ -77,7 +94,7 @@ bool pp_exporter_add_worker(struct pp_exporter_core *core)
         return false;
     worker = &core->workers[core->workers_n];
     worker->core = core;
-    rc = pthread_create(&worker->thread, NULL, pp_exporter_work, worker);
+    rc = pthread_create(&worker->thread, NULL, work, worker);
     if (rc != 0) {
         pp_log(PP_LOG_WARN, core->self->log_id, "goes on with %zu of %zu consumers: cannot start a thread: %s",
                core->workers_n, core->workers_max, strerror(rc));
@@ -88,33 +105,52 @@ bool pp_exporter_add_worker(struct pp_exporter_core *core)
     return true;
 }
 
-bool pp_exporter_start(struct pp_component *self, struct pp_error *err)
+/* Nothing runs yet. */
+static void reset(struct pp_exporter_core *core)
 {
-    struct pp_exporter_core *core = core_of(self);
+    pthread_mutex_lock(&core->lock);
+    core->stopping = false;
+    core->closing = false;
+    core->losses = (struct pp_exporter_losses){0};
+    core->workers_max = core->workers_cap;
+    pthread_mutex_unlock(&core->lock);
+    atomic_store(&core->stop_deadline_ms, UINT64_MAX);
+}
+
+static bool start_first_worker(struct pp_exporter_core *core, struct pp_error *err)
+{
     struct pp_exporter_worker *first = &core->workers[0];
     bool ok;
 
     if (core->ops->worker_open) {
-        first->state = core->ops->worker_open(self, err);
+        first->state = core->ops->worker_open(core->self, err);
         if (!first->state)
             return false;
     }
     first->open = true;
     pthread_mutex_lock(&core->lock);
-    core->stopping = false;
-    core->losses = (struct pp_exporter_losses){0};
-    atomic_store(&core->stop_deadline_ms, UINT64_MAX);
-    pp_gauge_add(core->metrics.queue_capacity, core->queue_config.queue_size);
-    core->workers_max = (size_t)core->queue_config.num_consumers;
-    ok = pp_exporter_add_worker(core);
-    core->running = ok;
+    ok = pp_exporter_add_worker(core, pp_exporter_work);
     pthread_mutex_unlock(&core->lock);
     if (ok)
         return true;
     if (core->ops->worker_close)
-        core->ops->worker_close(self, first->state);
+        core->ops->worker_close(core->self, first->state);
     *first = (struct pp_exporter_worker){0};
     return pp_error_set(err, PP_ERR_IO, "cannot start a thread");
+}
+
+bool pp_exporter_start(struct pp_component *self, struct pp_error *err)
+{
+    struct pp_exporter_core *core = core_of(self);
+
+    reset(core);
+    if (!(is_blocking(core) ? start_first_worker(core, err) : pp_exporter_lanes_open(core, err)))
+        return false;
+    pp_gauge_add(core->metrics.queue_capacity, core->queue_config.queue_size);
+    pthread_mutex_lock(&core->lock);
+    core->running = true;
+    pthread_mutex_unlock(&core->lock);
+    return true;
 }
 
 /* What the sender is told when its batch does not get in. */
@@ -144,49 +180,62 @@ static void wake_worker(struct pp_exporter_core *core, uint64_t now_ms)
     bool due = pp_queue_due_ms(&core->queue) <= now_ms;
 
     if (!core->stopping && (core->idle_n == 0 || (due && core->queue.pending > core->idle_n)))
-        pp_exporter_add_worker(core);
+        pp_exporter_add_worker(core, pp_exporter_work);
     pthread_cond_signal(&core->work);
+}
+
+/* Offers the request; with PP_QUEUE_TAKEN it may be gone already. *ret_lane is to be pumped by the caller, if there is one. */
+static enum pp_queue_verdict push(struct pp_exporter_core *core, struct pp_request *request, bool answer_now,
+                                  struct pp_exporter_lane **ret_lane, bool *ret_running)
+{
+    enum pp_queue_verdict verdict = PP_QUEUE_FULL;
+    uint64_t now_ms = pp_clock_mono_ms();
+
+    *ret_lane = NULL;
+    pthread_mutex_lock(&core->lock);
+    *ret_running = core->running && !core->stopping;
+    if (*ret_running)
+        verdict = pp_queue_push(&core->queue, request, now_ms);
+    if (verdict == PP_QUEUE_TAKEN) {
+        pp_gauge_add(core->metrics.queue_size, (int64_t)request->size);
+        request->was_accepted = answer_now;
+        if (answer_now)
+            request->done = NULL;
+        if (is_blocking(core))
+            wake_worker(core, now_ms);
+        else if (core->idle_flights && !(*ret_lane = pp_exporter_lane_current(core)))
+            pp_exporter_lane_post_pump(core);
+    }
+    pthread_mutex_unlock(&core->lock);
+    return verdict;
 }
 
 void pp_exporter_consume(struct pp_component *self, struct pp_batch *batch, struct pp_done *done)
 {
     struct pp_exporter_core *core = core_of(self);
     struct pp_request *request = pp_calloc(1, sizeof(*request));
-    enum pp_queue_verdict verdict = PP_QUEUE_NOMEM;
-    bool answer_now, running;
+    bool answer_now = !core->queue_config.wait_for_result, running;
+    enum pp_queue_verdict verdict;
+    struct pp_exporter_lane *lane;
+    struct pp_result result;
 
     if (!request) {
-        struct pp_result result = refusal(PP_QUEUE_NOMEM);
-
+        result = refusal(PP_QUEUE_NOMEM);
         refuse(core, batch, done, &result);
         return;
     }
     request->batch = batch;
     request->done = done;
     request->outcome = PP_ACCEPTED;
-    answer_now = !core->queue_config.wait_for_result;
     pp_exporter_metrics_enqueue(&core->metrics, batch);
-    pthread_mutex_lock(&core->lock);
-    running = core->running && !core->stopping;
-    if (running) {
-        uint64_t now_ms = pp_clock_mono_ms();
-
-        verdict = pp_queue_push(&core->queue, request, now_ms);
-        if (verdict == PP_QUEUE_TAKEN) {
-            pp_gauge_add(core->metrics.queue_size, (int64_t)request->size);
-            request->was_accepted = answer_now;
-            if (answer_now)
-                request->done = NULL;
-            wake_worker(core, now_ms);
-        }
-    }
-    pthread_mutex_unlock(&core->lock);
+    verdict = push(core, request, answer_now, &lane, &running);
     if (verdict == PP_QUEUE_TAKEN && answer_now)
         pp_done_call(done, &PP_RESULT_ACCEPTED);
+    if (lane)
+        pp_exporter_lane_pump(lane);
     if (verdict == PP_QUEUE_TAKEN || verdict == PP_QUEUE_WAITING)
         return;
-    struct pp_result result = running ? refusal(verdict) : PP_RESULT_RETRY("the exporter is shutting down");
-
+    result = running ? refusal(verdict) : PP_RESULT_RETRY("the exporter is shutting down");
     pp_free(request);
     refuse(core, batch, done, &result);
 }
@@ -263,8 +312,12 @@ void pp_exporter_shutdown(struct pp_component *self, uint64_t deadline_mono_ms)
     pthread_cond_broadcast(&core->hurry);
     pthread_mutex_unlock(&core->lock);
     refuse_waiting(core, waiting);
+    if (!is_blocking(core))
+        pp_exporter_lanes_drain(core);
     join_workers(core);
     abandon(core);
+    if (!is_blocking(core))
+        pp_exporter_lanes_close(core);
     core->running = false;
     pp_gauge_add(core->metrics.queue_capacity, -core->queue_config.queue_size);
     if (core->losses.batches)
@@ -282,6 +335,8 @@ void pp_exporter_destroy(struct pp_component *self)
     pthread_cond_destroy(&core->hurry);
     pthread_mutex_destroy(&core->lock);
     pp_free(core->workers);
+    pp_free(core->lanes);
+    pp_free(core->flights);
     pp_free(core);
     ((struct pp_exporter *)self)->core = NULL;
 }

@@ -16,9 +16,22 @@
 #include "pipeline/service.h"
 
 #define RESULT_S 30 /* far more than any send of a test takes */
+#define DRIVER_LOOPS 2
 #define PROBLEMS_BYTES_MAX (1 << 20)
 
-/* The engine's: a driver has no service. */
+/* The engine's: a driver has no service, only what exporters ask of one. The loops run till the process ends. */
+const struct pp_loop_pool *pp_service_loops(struct pp_service *service)
+{
+    static struct pp_loop_pool loops;
+    struct pp_error err;
+
+    (void)service;
+    if (!loops.n) {
+        assert_true(pp_loop_pool_init(&loops, DRIVER_LOOPS, "driver", &err));
+    }
+    return &loops;
+}
+
 struct pp_telemetry *pp_service_telemetry(struct pp_service *service)
 {
     (void)service;
