@@ -69,6 +69,9 @@ class Tool:
         line, self.buffer = self.buffer.split(b"\n", 1)
         return json.loads(line)
 
+    def readable(self, timeout_s):
+        return bool(select.select([self.process.stdout], [], [], timeout_s)[0])
+
     def ask(self, command, **options):
         self.start(command, **options)
         return self.reply()

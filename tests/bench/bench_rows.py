@@ -134,6 +134,12 @@ def record(t, folder, binary):
         os.rename(os.path.join(sink.folder, entry), os.path.join(folder, entry))
 
 
+def mean_bytes(t, size):
+    folder = t.path(f"messages-{size}")
+    lengths = [os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder)]
+    return sum(lengths) / len(lengths)
+
+
 def messages(t, size, binary):
     """The folder with the messages of a size, made when it is first asked for."""
     folder = t.path(f"messages-{size}")

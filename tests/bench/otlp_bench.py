@@ -11,12 +11,13 @@ Some rows, and binaries before and after a change beside each other:
 import argparse
 import json
 import os
-import statistics
 import sys
 import tempfile
 
+import bench_daemon as daemon
 import bench_rig as rig
 import bench_rows as rows
+import bench_table as table
 from bench_rig import harness
 
 WARM_UP_MESSAGES = 60
@@ -28,13 +29,13 @@ def steady(run):
     return sent["refused"] == 0 and sent["failed"] == 0
 
 
-def highest_rate(load, sink, daemon, port, closed, seconds, arrivals, flight):
+def highest_rate(load, sink, process, port, closed, seconds, arrivals, flight):
     """The run that shows the highest rate without refusals: the closed loop itself if nothing was refused, else open loops downwards."""
     if steady(closed):
         return closed
     delivered = closed["arrived_messages"] if arrivals else closed["sent"]["ok"]
     for step in RATE_STEPS:
-        run = rig.run_load(load, sink, daemon.pid, port, arrivals, seconds=seconds, rate=max(1.0, step * delivered / closed["seconds"]), **flight)
+        run = rig.run_load(load, sink, process.pid, port, arrivals, seconds=seconds, rate=max(1.0, step * delivered / closed["seconds"]), **flight)
         if steady(run):
             return run
     return run
@@ -45,17 +46,17 @@ def measure(t, row, program, load, sink, options, number):
     name, size = row
     path = rows.PATHS[name]
     port = harness.free_port()
-    daemon = program.start(t, f"{name}-{size}-{program.name}-{number}".replace("/", "_"), rows.config(path, program, port, sink.hello), port)
+    process = program.start(t, f"{name}-{size}-{program.name}-{number}".replace("/", "_"), rows.config(path, program, port, sink.hello), port)
     connections, in_flight = rows.IN_FLIGHT[path.protocol][size]
     flight = {"connections": connections, "in_flight": in_flight}
     arrivals = not path.batch
-    idle_mib = rig.memory_mib(daemon.pid, "VmRSS")
-    rig.run_load(load, sink, daemon.pid, port, arrivals, count=WARM_UP_MESSAGES, **flight)
+    idle_mib = rig.memory_mib(process.pid, "VmRSS")
+    rig.run_load(load, sink, process.pid, port, arrivals, count=WARM_UP_MESSAGES, **flight)
     window = rows.WINDOW[size] if arrivals else 0
-    closed = rig.run_load(load, sink, daemon.pid, port, arrivals, seconds=options.seconds, window=window, **flight)
-    best = highest_rate(load, sink, daemon, port, closed, options.seconds, arrivals, flight)
+    closed = rig.run_load(load, sink, process.pid, port, arrivals, seconds=options.seconds, window=window, **flight)
+    best = highest_rate(load, sink, process, port, closed, options.seconds, arrivals, flight)
     rate = best["sent"]["ok"] / best["seconds"]
-    half = rig.run_load(load, sink, daemon.pid, port, arrivals, seconds=options.seconds * 2 / 3, rate=max(1.0, rate / 2), **flight)
+    half = rig.run_load(load, sink, process.pid, port, arrivals, seconds=options.seconds * 2 / 3, rate=max(1.0, rate / 2), **flight)
     sent = best["sent"]
     gb = sent["payload_bytes"] / 1e9
     result = {"path": name, "size": size, "program": program.name, "round": number,
@@ -66,44 +67,24 @@ def measure(t, row, program, load, sink, options, number):
               "sent": sum(r["sent"]["ok"] for r in (best, half)), "arrived": sum(r["arrived_messages"] for r in (best, half)),
               "refused": sent["refused"], "failed": sent["failed"], "closed_loop_refused": closed["sent"]["refused"], "half_rate_refused": half["sent"]["refused"],
               "body_bytes_in": sent["body_bytes"], "body_bytes_out": best["arrived_body_bytes"], "bytes_out_per_in_payload": best["arrived_body_bytes"] / max(1, sent["payload_bytes"]),
-              "refusal": closed["sent"]["refusal"], "idle_rss_mib": idle_mib, "peak_rss_mib": rig.memory_mib(daemon.pid, "VmHWM")}
-    daemon.stop()
-    print(json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in result.items()}), flush=True)
+              "refusal": closed["sent"]["refusal"], "idle_rss_mib": idle_mib, "peak_rss_mib": rig.memory_mib(process.pid, "VmHWM")}
+    process.stop()
     return result
 
 
-def measure_row(t, row, programs, options):
+def measure_row(t, row, programs, options, emit):
     name, size = row
     path = rows.PATHS[name]
     folder = rows.messages(t, size, programs[0].binary or harness.profpipe_binary())
     counter = t.path(f"arrived-{name}-{size}")
     load, sink = rig.Tool("otlp_load", path.protocol, path.compression, folder, counter), rig.Tool("otlp_sink", counter)
     try:
-        return [measure(t, row, program, load, sink, options, number) for number in range(options.rounds) for program in programs]
+        for number in range(options.rounds):
+            for program in programs:
+                emit(measure(t, row, program, load, sink, options, number))
     finally:
         load.stop()
         sink.stop()
-
-
-def median(results, key):
-    values = [r[key] for r in results if r[key] is not None]
-    return statistics.median(values) if values else float("nan")
-
-
-def comparison(results, programs):
-    """A table with a line for each row and program, ratios against the first program in the same round."""
-    lines = ["| path | size | program | CPU s/GB | load, sink s/GB | times the first (spread) | MB/s | p50, p99 ms | RSS idle, peak MiB |", "|---|---|---|---|---|---|---|---|---|"]
-    for row in dict.fromkeys((r["path"], r["size"]) for r in results):
-        of_row = [r for r in results if (r["path"], r["size"]) == row]
-        first = [r for r in of_row if r["program"] == programs[0].name]
-        for program in programs:
-            mine = [r for r in of_row if r["program"] == program.name]
-            ratios = [m["cpu_s_per_gb"] / f["cpu_s_per_gb"] for m, f in zip(mine, first) if m["cpu_s_per_gb"] and f["cpu_s_per_gb"]] or [float("nan")]
-            least = ">= " if any(m["at_least"] for m in mine) else ""
-            lines.append(f"| {row[0]} | {row[1]} | {program.name} | {median(mine, 'cpu_s_per_gb'):.3f} | {median(mine, 'load_cpu_s_per_gb'):.2f}, {median(mine, 'sink_cpu_s_per_gb'):.2f} "
-                         f"| {statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}) | {least}{max(m['mb_per_s'] for m in mine):.0f} "
-                         f"| {median(mine, 'p50_ms'):.2f}, {median(mine, 'p99_ms'):.2f} | {median(mine, 'idle_rss_mib'):.0f}, {max(m['peak_rss_mib'] for m in mine):.0f} |")
-    return "\n".join(lines)
 
 
 def chosen_programs(args):
@@ -115,7 +96,46 @@ def chosen_programs(args):
     return programs
 
 
-def main():
+def check_sane(results, programs):
+    """Faults of what was measured that would make the figures worthless."""
+    faults = []
+    for r in results:
+        name = " ".join(str(r[k]) for k in ("kind", "path", "size", "program") if r.get(k))
+        numbers = [v for v in r.values() if isinstance(v, (int, float))]
+        if any(v != v or v < 0 for v in numbers):
+            faults.append(f"{name}: a figure that cannot be: {r}")
+        if "path" in r:
+            batched = rows.PATHS[r["path"]].batch
+            if not r["sent"] or not r["cpu_s_per_gb"] or not r["body_bytes_out"] or r["p99_ms"] < r["p50_ms"] or not r["peak_rss_mib"]:
+                faults.append(f"{name}: nothing measured: {r}")
+            elif r["failed"] or (not batched and r["arrived"] != r["sent"]) or (batched and not 0 < r["arrived"] <= r["sent"]):
+                faults.append(f"{name}: {r['sent']} accepted, {r['arrived']} arrived, {r['failed']} failed")
+    wanted = {p.name for p in programs}
+    missing = wanted - {r["program"] for r in results}
+    return faults + [f"nothing of {name}" for name in missing]
+
+
+def run_all(t, args):
+    results = []
+
+    def emit(result):
+        results.append(result)
+        line = json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in result.items()})
+        print(line, flush=True)
+        if args.json:
+            with open(args.json, "a") as out:
+                out.write(line + "\n")
+
+    programs = chosen_programs(args)
+    for path in args.path:
+        for size in (s for s in args.size if s in rows.PATHS[path].sizes):
+            measure_row(t, (path, size), programs, args, emit)
+    if args.daemon:
+        daemon.measure_all(t, programs, [s for s in args.size if s != "recorded"], args, emit)
+    return programs, results
+
+
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--path", nargs="*", default=list(rows.PATHS), choices=list(rows.PATHS))
     parser.add_argument("--size", nargs="*", default=list(rows.SIZES), choices=list(rows.SIZES))
@@ -124,21 +144,49 @@ def main():
     parser.add_argument("--bin", action="append", help="a profpipe binary (default: build/release/profpipe); may be repeated")
     parser.add_argument("--no-collector", action="store_true")
     parser.add_argument("--nice", type=int, default=0, help="priority of everything measured; below 0 on a machine that others use too")
+    parser.add_argument("--daemon", action="store_true", help="also start, idling, memory before slow and dead backends, a second core")
+    parser.add_argument("--json", help="file that the JSON lines are appended to")
+    parser.add_argument("--readme", help="file whose tables are replaced")
+    parser.add_argument("--from", dest="source", help="make the tables from these JSON lines instead of measuring")
+    parser.add_argument("--quick", action="store_true", help="about a minute: only whether everything works")
     args = parser.parse_args()
+    args.starts, args.idle_seconds, args.backlog_seconds = 10, 10.0, 10.0
+    if args.quick:
+        args.size, args.rounds, args.seconds, args.daemon = ["20k"], 1, 0.2, True
+        args.starts, args.idle_seconds, args.backlog_seconds = 2, 0.5, 1.0
+    return args
+
+
+def measure_everything(args):
     os.nice(args.nice)
     with tempfile.TemporaryDirectory(prefix="profpipe-bench-") as folder:
         t = harness.Test(folder)
         try:
-            programs = chosen_programs(args)
-            wanted = [(p, s) for p in args.path for s in args.size if s in rows.PATHS[p].sizes]
-            results = [r for row in wanted for r in measure_row(t, row, programs, args)]
+            return run_all(t, args)
+        finally:
+            t.stop_all()
+
+
+def main():
+    args = arguments()
+    if args.source:
+        with open(args.source) as lines:
+            programs, results = [], [json.loads(line) for line in lines]
+    else:
+        try:
+            programs, results = measure_everything(args)
         except harness.Skip as reason:
             print(f"skipped: {reason}")
             return harness.SKIPPED
-        finally:
-            t.stop_all()
-    print(comparison(results, programs))
-    return 0
+    faults = check_sane(results, programs)
+    if programs and (len(args.bin or []) > 1 or args.no_collector):
+        print(table.comparison([r for r in results if "path" in r], programs))
+    else:
+        print(table.report(results))
+    if args.readme and not faults:
+        table.into_readme(args.readme, table.report(results))
+    print("\n".join(faults) or "all figures are there and sane")
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ static void keep_rate(struct server *s)
 {
     const struct sink *k = &s->sink;
 
-    if (k->bytes_per_s > 0 && (double)k->limit_bytes > k->bytes_per_s * (double)(bench_now_ns() - k->limit_start_ns) / 1e9)
+    while (k->bytes_per_s > 0 && (double)k->limit_bytes > k->bytes_per_s * (double)(bench_now_ns() - k->limit_start_ns) / 1e9)
         nanosleep(&(struct timespec){0, (long)PAUSE_NS}, NULL);
 }
 
