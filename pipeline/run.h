@@ -11,7 +11,7 @@
 #define PP_LOOPS_DEFAULT_MAX 4u
 
 struct pp_service_options {
-    size_t loops_n;               /* 0: one for each processor, at most PP_LOOPS_DEFAULT_MAX */
+    size_t loops_n;               /* 0: one for each processor it may use, at most PP_LOOPS_DEFAULT_MAX */
     uint64_t shutdown_timeout_ms; /* 0: the default */
 };
 

@@ -1,5 +1,6 @@
 #include "pipeline/service.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <time.h>
@@ -20,9 +21,11 @@ static void init_cond(pthread_cond_t *cond)
     pthread_condattr_destroy(&attr);
 }
 
+/* The processors that this process may run on: a container may have been given fewer than there are. */
 static size_t default_loops(void)
 {
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    cpu_set_t usable;
+    long n = sched_getaffinity(0, sizeof(usable), &usable) == 0 ? CPU_COUNT(&usable) : sysconf(_SC_NPROCESSORS_ONLN);
 
     return n < 1 ? 1 : n > (long)PP_LOOPS_DEFAULT_MAX ? PP_LOOPS_DEFAULT_MAX : (size_t)n;
 }

@@ -53,7 +53,7 @@ void pp_options_help(void)
            "  --feature-gates LIST  id, +id or -id, separated by commas.\n"
            "  --profiles-only       Leaves out pipelines of other signals that cannot run here, with a warning.\n"
            "  --shutdown-timeout D  Time for draining at the end and for what a reload replaces (default %us).\n"
-           "  --loops N             Event loops (default: one for each processor, at most %u).\n"
+           "  --loops N             Event loops (default: one for each processor it may use, at most %u).\n"
            "  --mode M              print-config: redacted (default) or unredacted.\n"
            "  --format F            print-config: yaml (default) or json.\n"
            "  --validate[=BOOL]     print-config: whether to check first (default true).\n"
