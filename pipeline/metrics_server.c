@@ -112,7 +112,7 @@ static bool open_endpoint(struct pp_metrics_server *server, struct pp_service *s
     endpoint->config = (struct pp_http_server_config){PP_HTTP_SERVER_DEFAULTS_BODY, PP_HTTP_SERVER_TIMEOUTS};
     endpoint->config.endpoint = endpoint->address;
     endpoint->pages =
-        pp_page_server_start(&endpoint->config, "service::telemetry::metrics", pp_service_loops(service), serve, endpoint, err);
+        pp_page_server_start(&endpoint->config, NULL, "service::telemetry::metrics", pp_service_loops(service), serve, endpoint, err);
     if (!endpoint->pages)
         return pp_error_prefix(err, "service::telemetry::metrics (level: none turns it off)");
     server->n++;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "pipeline/http_auth.h"
 
 #define EXTRA_HEADERS_MAX 32u
 
@@ -11,6 +12,7 @@ struct pp_page_server {
     char *owner;
     pp_page_fn *page;
     void *context;
+    struct pp_http_auth auth;
     struct pp_tls_server *tls;
     struct pp_http_server *http;
 };
@@ -30,6 +32,13 @@ static void respond(struct pp_page_server *self, struct pp_http_request *request
         response.status = 503;
     pp_buf_done(&page->body);
     pp_http_respond(request, &response);
+}
+
+static enum pp_http_admission authenticate(void *context, struct pp_http_request *request)
+{
+    struct pp_page_server *self = context;
+
+    return pp_http_auth_check(&self->auth, request);
 }
 
 static void on_request(void *context, struct pp_http_request *request)
@@ -66,11 +75,11 @@ static void free_server(struct pp_page_server *self)
     pp_free(self);
 }
 
-struct pp_page_server *pp_page_server_open(const struct pp_http_server_config *config, const char *owner,
+struct pp_page_server *pp_page_server_open(const struct pp_http_server_config *config, const struct pp_component *component, const char *owner,
                                            const struct pp_loop_pool *loops, pp_page_fn *page, void *context, struct pp_error *err)
 {
     struct pp_page_server *self = pp_calloc(1, sizeof(*self));
-    struct pp_http_handler handler = {.context = self, .on_request = on_request, .on_warning = on_warning};
+    struct pp_http_handler handler = {.context = self, .authenticate = authenticate, .on_request = on_request, .on_warning = on_warning};
     struct pp_http_server_options options;
 
     if (!self) {
@@ -80,7 +89,8 @@ struct pp_page_server *pp_page_server_open(const struct pp_http_server_config *c
     *self = (struct pp_page_server){.config = config, .owner = pp_strdup(owner), .page = page, .context = context};
     if (!self->owner)
         pp_error_nomem(err);
-    else if (pp_http_server_options_from(config, self->owner, &options, &self->tls, err))
+    else if (pp_http_auth_init(&self->auth, component, config->auth, NULL, NULL, err) &&
+             pp_http_server_options_from(config, self->owner, &options, &self->tls, err))
         self->http = pp_http_server_new(&options, &handler, loops, err);
     if (!self->http) {
         free_server(self);
@@ -94,10 +104,10 @@ bool pp_page_server_serve(struct pp_page_server *server, struct pp_error *err)
     return pp_http_server_start(server->http, err);
 }
 
-struct pp_page_server *pp_page_server_start(const struct pp_http_server_config *config, const char *owner,
+struct pp_page_server *pp_page_server_start(const struct pp_http_server_config *config, const struct pp_component *component, const char *owner,
                                             const struct pp_loop_pool *loops, pp_page_fn *page, void *context, struct pp_error *err)
 {
-    struct pp_page_server *server = pp_page_server_open(config, owner, loops, page, context, err);
+    struct pp_page_server *server = pp_page_server_open(config, component, owner, loops, page, context, err);
 
     if (server && !pp_page_server_serve(server, err)) {
         pp_page_server_stop(server, 0);

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "net/server_config.h"
+#include "pipeline/component.h"
 
 /* Pages are answers to people, not streams. */
 #define PP_PAGE_BYTES_MAX (64u << 20)
@@ -19,12 +20,13 @@ typedef bool pp_page_fn(void *context, struct pp_str path, struct pp_page *page)
 
 struct pp_page_server;
 
-/* Listens, but takes no connection yet; `config` and `context` outlive it. NULL with a one-line error. */
-struct pp_page_server *pp_page_server_open(const struct pp_http_server_config *config, const char *owner,
+/* Listens, but takes no connection yet; `config` and `context` outlive it. `self` is the component whose configuration `config` is, NULL when it is none's
+ * and so names no authenticator. NULL with a one-line error. */
+struct pp_page_server *pp_page_server_open(const struct pp_http_server_config *config, const struct pp_component *self, const char *owner,
                                            const struct pp_loop_pool *loops, pp_page_fn *page, void *context, struct pp_error *err);
 bool pp_page_server_serve(struct pp_page_server *server, struct pp_error *err);
 /* Both in one. */
-struct pp_page_server *pp_page_server_start(const struct pp_http_server_config *config, const char *owner,
+struct pp_page_server *pp_page_server_start(const struct pp_http_server_config *config, const struct pp_component *self, const char *owner,
                                             const struct pp_loop_pool *loops, pp_page_fn *page, void *context, struct pp_error *err);
 /* Where it really listens. */
 const char *pp_page_server_address(const struct pp_page_server *server);

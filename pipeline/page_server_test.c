@@ -53,7 +53,7 @@ static void open_fixture(struct fixture *f)
 
     *f = (struct fixture){0};
     assert_true(pp_loop_pool_init(&f->loops, 1, "test", &err));
-    f->server = pp_page_server_start(&config, "extension test", &f->loops, page, suffix, &err);
+    f->server = pp_page_server_start(&config, NULL, "extension test", &f->loops, page, suffix, &err);
     if (!f->server)
         fail_msg("%s", err.message);
     f->at.port = (unsigned)atoi(strrchr(pp_page_server_address(f->server), ':') + 1);
@@ -109,7 +109,7 @@ static void test_taken_address_is_one_line(void **state)
     (void)state;
     open_fixture(&f);
     taken.endpoint = pp_page_server_address(f.server);
-    assert_null(pp_page_server_start(&taken, "extension other", &f.loops, page, suffix, &err));
+    assert_null(pp_page_server_start(&taken, NULL, "extension other", &f.loops, page, suffix, &err));
     assert_non_null(strstr(err.message, taken.endpoint));
     assert_null(strchr(err.message, '\n'));
     close_fixture(&f);

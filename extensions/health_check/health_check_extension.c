@@ -110,7 +110,7 @@ static bool health_check_open(struct pp_component *component, struct pp_error *e
 
     if (!self->server)
         self->server =
-            pp_page_server_open(&config->http, component->log_id, pp_service_loops(component->service), health_page, self, err);
+            pp_page_server_open(&config->http, component, component->log_id, pp_service_loops(component->service), health_page, self, err);
     return self->server != NULL;
 }
 

@@ -179,7 +179,7 @@ static bool zpages_open(struct pp_component *component, struct pp_error *err)
 
     if (!self->server)
         self->server =
-            pp_page_server_open(&config->http, component->log_id, pp_service_loops(component->service), zpage, self, err);
+            pp_page_server_open(&config->http, component, component->log_id, pp_service_loops(component->service), zpage, self, err);
     return self->server != NULL;
 }
 

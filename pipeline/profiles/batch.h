@@ -22,11 +22,19 @@ struct pp_metadata {
 
 /* Copies everything. `peer` is the address as text, "" when there is none; NULL when memory is out. */
 struct pp_context *pp_context_new(struct pp_str peer, const struct pp_metadata *metadata, size_t metadata_n);
+/* The same with what the receiver's authenticator found out about the sender ("username", ...), which may be secret: it is never written anywhere. */
+struct pp_context *pp_context_new_auth(struct pp_str peer, const struct pp_metadata *metadata, size_t metadata_n, const struct pp_metadata *auth,
+                                       size_t auth_n);
 struct pp_context *pp_context_ref(struct pp_context *context);
 void pp_context_unref(struct pp_context *context);
 struct pp_str pp_context_peer(const struct pp_context *context);
-/* The i-th value sent under `key`; false when there are fewer. */
+/* The i-th value sent under `key`, in any case; false when there are fewer. */
 bool pp_context_metadata(const struct pp_context *context, struct pp_str key, size_t i, struct pp_str *ret_value);
+/* What authentication found out under `name`. */
+bool pp_context_auth(const struct pp_context *context, struct pp_str name, struct pp_str *ret_value);
+/* What is true of both: the peer, and each metadata key and auth name with the same values in both. One reference, NULL when there is nothing in
+ * common; false when memory is out. Either may be NULL. */
+bool pp_context_common(struct pp_context *a, struct pp_context *b, struct pp_context **ret);
 
 struct pp_batch_source {
     struct pp_bytes *wire; /* ExportProfilesServiceRequest or ProfilesData, uncompressed; the batch takes its own reference */
@@ -89,7 +97,7 @@ bool pp_batch_encode(struct pp_batch *batch, const struct pp_encode_options *opt
 struct pp_bytes *pp_batch_packed(struct pp_batch *batch, enum pp_encoding encoding, const struct pp_encode_options *options);
 
 /* One batch out of several with a common dictionary, linear in their size; resources and scopes that are equal are joined, profiles are kept apart.
- * Inputs stay the caller's. The context is the first one's. */
+ * Inputs stay the caller's. The context says what is true of all of them (pp_context_common), so that no sender's data goes out under another's name. */
 bool pp_batch_merge(struct pp_batch *const *batches, size_t n, struct pp_batch **ret, struct pp_error *err);
 
 struct pp_batch_limits {

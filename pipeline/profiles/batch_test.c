@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -330,6 +331,59 @@ static void test_packed_and_context(void **state)
     pp_batch_unref(batch);
 }
 
+static struct pp_context *context_of(const char *peer, const char *tenant, const char *other, const char *user)
+{
+    struct pp_metadata metadata[] = {{PP_STR("x-tenant"), pp_str_c(tenant)}, {PP_STR("x-other"), pp_str_c(other)}};
+    struct pp_metadata auth[] = {{PP_STR("username"), pp_str_c(user)}};
+    struct pp_context *context = pp_context_new_auth(pp_str_c(peer), metadata, 2, auth, 1);
+
+    assert_non_null(context);
+    return context;
+}
+
+static const char *value_of(const struct pp_context *context, const char *key)
+{
+    static char text[64];
+    struct pp_str value = PP_STR("-");
+
+    (void)(pp_context_metadata(context, pp_str_c(key), 0, &value) || pp_context_auth(context, pp_str_c(key), &value));
+    snprintf(text, sizeof(text), PP_STR_FMT, PP_STR_ARG(value));
+    return text;
+}
+
+/* What two senders do not both say is nobody's. */
+static void test_common_context(void **state)
+{
+    struct pp_context *a = context_of("1:1", "red", "x", "ann"), *same = context_of("1:1", "red", "x", "ann");
+    struct pp_context *b = context_of("1:1", "blue", "x", "ann"), *c = context_of("2:2", "red", "y", "bob");
+    struct pp_context *none = context_of("3:3", "green", "z", "cat"), *common;
+
+    (void)state;
+    assert_true(pp_context_common(a, same, &common));
+    assert_ptr_equal(common, a);
+    pp_context_unref(common);
+    assert_true(pp_context_common(a, b, &common));
+    assert_string_equal(value_of(common, "X-Tenant"), "-");
+    assert_string_equal(value_of(common, "X-Other"), "x");
+    assert_string_equal(value_of(common, "username"), "ann");
+    assert_true(pp_str_eq_c(pp_context_peer(common), "1:1"));
+    pp_context_unref(common);
+    assert_true(pp_context_common(a, c, &common));
+    assert_string_equal(value_of(common, "x-tenant"), "red");
+    assert_string_equal(value_of(common, "username"), "-");
+    assert_int_equal(pp_context_peer(common).n, 0);
+    pp_context_unref(common);
+    assert_true(pp_context_common(a, none, &common));
+    assert_null(common);
+    assert_true(pp_context_common(a, NULL, &common));
+    assert_null(common);
+    pp_context_unref(a);
+    pp_context_unref(same);
+    pp_context_unref(b);
+    pp_context_unref(c);
+    pp_context_unref(none);
+}
+
 static void *decode_thread(void *arg)
 {
     return (void *)pp_batch_tables(arg, NULL);
@@ -421,6 +475,7 @@ int main(void)
         cmocka_unit_test(test_absent_tables),
         cmocka_unit_test(test_interning),
         cmocka_unit_test(test_packed_and_context),
+        cmocka_unit_test(test_common_context),
         cmocka_unit_test(test_decode_from_threads),
 #ifdef PP_ALLOC_FAULTS
         cmocka_unit_test(test_allocation_failures),

@@ -176,12 +176,40 @@ static void emit_all(struct merger *m)
     }
 }
 
+/* What is true of all inputs; NULL when there is nothing. */
+static bool common_context(struct pp_batch *const *batches, size_t n, struct pp_context **ret)
+{
+    struct pp_context *common = pp_context_ref(batches[0]->context);
+
+    for (size_t i = 1; i < n && common; i++) {
+        struct pp_context *less = NULL;
+        bool ok = pp_context_common(common, batches[i]->context, &less);
+
+        pp_context_unref(common);
+        if (!ok)
+            return false;
+        common = less;
+    }
+    *ret = common;
+    return true;
+}
+
+static bool make_builder(struct merger *m, struct pp_batch *const *batches, size_t n)
+{
+    struct pp_context *context;
+
+    if (!common_context(batches, n, &context))
+        return false;
+    m->builder = pp_builder_new(context);
+    pp_context_unref(context);
+    return m->builder != NULL;
+}
+
 static bool prepare(struct merger *m, struct pp_batch *const *batches, size_t n, struct pp_error *err)
 {
     m->data = pp_calloc(n, sizeof(*m->data));
     m->gathers = pp_calloc(n, sizeof(*m->gathers));
-    m->builder = pp_builder_new(batches[0]->context);
-    if (!m->data || !m->gathers || !m->builder)
+    if (!m->data || !m->gathers || !make_builder(m, batches, n))
         return pp_error_nomem(err);
     for (; m->batches_n < n; m->batches_n++) {
         m->data[m->batches_n] = pp_batch_data(batches[m->batches_n], err);

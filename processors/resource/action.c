@@ -114,6 +114,11 @@ static bool value_from_context(const struct pp_action *action, const struct pp_a
     if (strcmp(from, "client.address") == 0) {
         found = pp_context_peer(site->context).n > 0;
         ok = pp_buf_add_str(&text, pp_context_peer(site->context));
+    } else if (strncmp(from, "auth.", strlen("auth.")) == 0) {
+        struct pp_str value = {0};
+
+        found = pp_context_auth(site->context, pp_str_c(from + strlen("auth.")), &value) && value.n <= FROM_CONTEXT_BYTES_MAX;
+        ok = !found || pp_buf_add_str(&text, value);
     } else {
         ok = join_metadata(site->context, from + strlen("metadata."), &text, &found);
     }

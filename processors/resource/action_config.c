@@ -11,7 +11,7 @@ static const struct pp_field action_fields[] = {
     PP_ROW_NODE(struct pp_action_config, value, 0, "insert, update, upsert: the value; its type is YAML's."),
     PP_ROW_STRING(struct pp_action_config, from_attribute, 0, "insert, update, upsert: take the value of this attribute, if it is there."),
     PP_ROW_STRING(struct pp_action_config, from_context, 0,
-                  "insert, update, upsert: take it from the request: metadata.NAME (several values joined by ;), client.address."),
+                  "insert, update, upsert: take it from the request: metadata.NAME (several values joined by ;), auth.NAME, client.address."),
     PP_ROW_STRING(struct pp_action_config, pattern, 0,
                   "delete, hash: regular expression of keys; extract: of the value, its named groups become attributes."),
     PP_ROW_STRING(struct pp_action_config, converted_type, 0, "convert: int, double or string."),
@@ -31,9 +31,9 @@ static void check_setter(const struct pp_action_config *config, struct pp_check 
         pp_check_error(check, "", "%s needs exactly one of value, from_attribute, from_context", action_names[config->action]);
     if (!is_setter(config->action) && sources)
         pp_check_error(check, "", "%s takes no value, from_attribute or from_context", action_names[config->action]);
-    if (config->from_context && strncmp(config->from_context, "metadata.", 9) != 0 &&
+    if (config->from_context && strncmp(config->from_context, "metadata.", 9) != 0 && strncmp(config->from_context, "auth.", 5) != 0 &&
         strcmp(config->from_context, "client.address") != 0)
-        pp_check_error(check, "from_context", "\"%s\" is neither metadata.NAME nor client.address", config->from_context);
+        pp_check_error(check, "from_context", "\"%s\" is neither metadata.NAME, auth.NAME nor client.address", config->from_context);
 }
 
 static void check_regex(const struct pp_action_config *config, struct pp_check *check)

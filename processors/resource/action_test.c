@@ -92,6 +92,8 @@ static const struct {
     {{.key = "t", .action = PP_ACTION_UPSERT, .from_context = "metadata.x-tenant"}, "service.name=\"shop\"" REST " t=\"a;b\""},
     {{.key = "t", .action = PP_ACTION_UPSERT, .from_context = "metadata.X-Tenant"}, "service.name=\"shop\"" REST " t=\"a;b\""},
     {{.key = "t", .action = PP_ACTION_UPSERT, .from_context = "metadata.x-raw"}, "service.name=\"shop\"" REST " t=\"\xEF\xBF\xBDz\""},
+    {{.key = "u", .action = PP_ACTION_UPSERT, .from_context = "auth.username"}, "service.name=\"shop\"" REST " u=\"ann\""},
+    {{.key = "u", .action = PP_ACTION_UPSERT, .from_context = "auth.none"}, "service.name=\"shop\"" REST},
     {{.key = "t", .action = PP_ACTION_UPSERT, .from_context = "metadata.none"}, "service.name=\"shop\"" REST},
     {{.key = "pid", .action = PP_ACTION_DELETE}, "service.name=\"shop\" ratio=0.1d canary=true user.mail=\"a@b\""},
     {{.key = "pid", .pattern = "^(user\\.|rat)", .action = PP_ACTION_DELETE}, "service.name=\"shop\" canary=true"},
@@ -132,8 +134,9 @@ static bool run_case(size_t i, struct pp_buf *out)
     bool ok;
 
     make_resource(&room, &tables, &arena);
-    context = pp_context_new(PP_STR("10.0.0.1:9"), (struct pp_metadata[]){{PP_STR("x-tenant"), PP_STR("a")}, {PP_STR("x-tenant"), PP_STR("b")},
-                                                                                      {PP_STR("x-raw"), PP_STR("\xFFz")}}, 3);
+    context = pp_context_new_auth(PP_STR("10.0.0.1:9"), (struct pp_metadata[]){{PP_STR("x-tenant"), PP_STR("a")}, {PP_STR("x-tenant"), PP_STR("b")},
+                                                                                      {PP_STR("x-raw"), PP_STR("\xFFz")}}, 3,
+                                  (struct pp_metadata[]){{PP_STR("username"), PP_STR("ann")}}, 1);
     assert_non_null(context);
     site.edit.tables = &tables;
     site.context = context;

@@ -97,6 +97,23 @@ static void on_refuse(void *context, struct pp_http_request *request, int http_s
     answer_request(request, code, message, http_status == 503 ? PP_OTLP_RETRY_DEFAULT_MS : -1);
 }
 
+/* Who does not even speak gRPC hears of that first. */
+static enum pp_http_admission authenticate(void *context, struct pp_http_request *request)
+{
+    struct pp_otlp_server *server = context;
+
+    return request->grpc ? pp_http_auth_check(&server->auth, request) : PP_HTTP_ADMITTED;
+}
+
+void pp_otlp_grpc_refuse(void *context, struct pp_http_request *request, const struct pp_auth_refusal *refusal)
+{
+    struct pp_otlp_server *server = context;
+    bool busy = refusal->http_status == 503;
+
+    pp_counter_add(server->rejected, 1);
+    answer_request(request, busy ? PP_STATUS_UNAVAILABLE : PP_STATUS_UNAUTHENTICATED, refusal->why, busy ? PP_OTLP_RETRY_DEFAULT_MS : -1);
+}
+
 static void on_warning(void *context, const char *message)
 {
     const struct pp_otlp_server *server = context;
@@ -105,6 +122,7 @@ static void on_warning(void *context, const char *message)
 }
 
 const struct pp_http_handler pp_otlp_grpc_handler = {
+    .authenticate = authenticate,
     .on_headers = on_headers,
     .on_request = on_request,
     .on_refuse = on_refuse,

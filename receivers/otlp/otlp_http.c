@@ -9,7 +9,8 @@
 struct answer {
     int status;
     struct pp_str content_type;
-    const char *retry_after; /* NULL: none */
+    const char *retry_after;                /* NULL: none */
+    const struct pp_http_header *challenge; /* NULL: none */
     struct pp_bytes *body;   /* taken */
 };
 
@@ -25,6 +26,8 @@ static void respond(const struct pp_otlp_server *server, struct pp_http_request 
         headers[n++] = (struct pp_http_header){PP_STR("content-type"), answer->content_type};
     if (answer->retry_after)
         headers[n++] = (struct pp_http_header){PP_STR("retry-after"), pp_str_c(answer->retry_after)};
+    if (answer->challenge)
+        headers[n++] = *answer->challenge;
     for (size_t i = 0; i < cors.headers_n; i++)
         headers[n++] = cors.headers[i];
     for (size_t i = 0; i < extra->n && n < ANSWER_HEADERS_MAX; i++)
@@ -122,7 +125,7 @@ static void answer_own(struct pp_otlp_call *call, enum pp_status_code code, stru
 static void reject_text(struct pp_otlp_server *server, struct pp_http_request *request, int status, struct pp_str text)
 {
     pp_counter_add(server->rejected, 1);
-    respond(server, request, &(struct answer){status, PP_STR("text/plain"), NULL, pp_bytes_copy(text)});
+    respond(server, request, &(struct answer){.status = status, .content_type = PP_STR("text/plain"), .body = pp_bytes_copy(text)});
 }
 
 /* The media type without its parameters, "" when there is none. */
@@ -219,6 +222,39 @@ static void on_refuse(void *context, struct pp_http_request *request, int status
     respond_status(server, request, json, status, code, message, status == 503 ? PP_OTLP_RETRY_DEFAULT_MS : -1);
 }
 
+/* Browsers ask without credentials whether they may call (https://fetch.spec.whatwg.org, CORS-preflight fetch). */
+static enum pp_http_admission authenticate(void *context, struct pp_http_request *request)
+{
+    struct pp_otlp_server *server = context;
+
+    if (server->http_config->cors && pp_cors_is_preflight(request))
+        return PP_HTTP_ADMITTED;
+    return pp_http_auth_check(&server->auth, request);
+}
+
+/* google.rpc.Status as for other errors; JSON unless the request is protobuf, as in the Collector. */
+void pp_otlp_http_refuse(void *context, struct pp_http_request *request, const struct pp_auth_refusal *refusal)
+{
+    struct pp_otlp_server *server = context;
+    bool json = !pp_str_eq_nocase(media_type(request), PP_STR("application/x-protobuf"));
+    bool busy = refusal->http_status == 503;
+    const struct pp_grpc_status status = {
+        .code = busy ? PP_GRPC_UNAVAILABLE : PP_GRPC_UNAUTHENTICATED,
+        .message = refusal->why,
+        .retry_delay_ms = busy ? PP_OTLP_RETRY_DEFAULT_MS : PP_GRPC_NO_RETRY_DELAY,
+    };
+
+    pp_counter_add(server->rejected, 1);
+    respond(server, request,
+            &(struct answer){
+                .status = refusal->http_status,
+                .content_type = json ? PP_STR("application/json") : PP_STR("application/x-protobuf"),
+                .retry_after = busy ? "1" : NULL,
+                .challenge = busy ? NULL : &refusal->challenge,
+                .body = status_body(json, &status),
+            });
+}
+
 static void on_warning(void *context, const char *message)
 {
     const struct pp_otlp_server *server = context;
@@ -227,6 +263,7 @@ static void on_warning(void *context, const char *message)
 }
 
 const struct pp_http_handler pp_otlp_http_handler = {
+    .authenticate = authenticate,
     .on_headers = on_headers,
     .on_request = on_request,
     .on_refuse = on_refuse,

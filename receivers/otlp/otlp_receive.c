@@ -16,16 +16,16 @@ const char *pp_otlp_version_problem(const struct pp_http_request *request)
 static struct pp_context *make_context(const struct pp_otlp_call *call)
 {
     const struct pp_http_request *request = call->request;
-    struct pp_metadata *metadata;
+    size_t n = call->server->include_metadata ? request->headers_n : 0;
+    struct pp_metadata *entries = pp_arena_array(&call->request->arena, n + request->auth_n + 1, sizeof(*entries));
 
-    if (!call->server->include_metadata)
-        return pp_context_new(request->peer, NULL, 0);
-    metadata = pp_arena_array(&call->request->arena, request->headers_n, sizeof(*metadata));
-    if (!metadata)
+    if (!entries)
         return NULL;
-    for (size_t i = 0; i < request->headers_n; i++)
-        metadata[i] = (struct pp_metadata){request->headers[i].name, request->headers[i].value};
-    return pp_context_new(request->peer, metadata, request->headers_n);
+    for (size_t i = 0; i < n; i++)
+        entries[i] = (struct pp_metadata){request->headers[i].name, request->headers[i].value};
+    for (size_t i = 0; i < request->auth_n; i++)
+        entries[n + i] = (struct pp_metadata){request->auth[i].name, request->auth[i].value};
+    return pp_context_new_auth(request->peer, entries, n, entries + n, request->auth_n);
 }
 
 static bool inflate_body(const struct pp_otlp_call *call, struct pp_bytes **ret, struct pp_error *err)

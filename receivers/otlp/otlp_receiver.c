@@ -34,7 +34,6 @@ static bool otlp_create(struct pp_component *component, struct pp_error *err)
     struct otlp_receiver *self = (struct otlp_receiver *)component;
     const struct pp_otlp_protocols *protocols = &((const struct pp_otlp_receiver_config *)component->config)->protocols;
 
-    (void)err;
     init_server(self, &self->grpc, "grpc");
     init_server(self, &self->http, "http");
     self->grpc.grpc_config = protocols->grpc;
@@ -42,10 +41,14 @@ static bool otlp_create(struct pp_component *component, struct pp_error *err)
     if (protocols->grpc) {
         self->grpc.message_bytes_max = pp_grpc_server_message_bytes_max(protocols->grpc);
         self->grpc.include_metadata = protocols->grpc->include_metadata;
+        if (!pp_http_auth_init(&self->grpc.auth, component, protocols->grpc->auth, pp_otlp_grpc_refuse, &self->grpc, err))
+            return pp_error_prefix(err, "protocols.grpc");
     }
     if (protocols->http) {
         self->http.message_bytes_max = pp_http_server_body_bytes_max(protocols->http);
         self->http.include_metadata = protocols->http->include_metadata;
+        if (!pp_http_auth_init(&self->http.auth, component, protocols->http->auth, pp_otlp_http_refuse, &self->http, err))
+            return pp_error_prefix(err, "protocols.http");
     }
     return true;
 }

@@ -5,6 +5,7 @@
 #include "net/http_server.h"
 #include "otlp_config.h"
 #include "pipeline/component.h"
+#include "pipeline/http_auth.h"
 #include "pipeline/telemetry.h"
 
 #define PP_OTLP_GRPC_PATH "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export"
@@ -23,6 +24,7 @@ struct pp_otlp_server {
     bool include_metadata;
     enum pp_layout layout;
     struct pp_counter *rejected; /* requests that never became a batch */
+    struct pp_http_auth auth;
     struct pp_tls_server *tls;
     struct pp_http_server *http;
 };
@@ -42,6 +44,9 @@ struct pp_otlp_call {
 
 extern const struct pp_http_handler pp_otlp_grpc_handler; /* context: struct pp_otlp_server */
 extern const struct pp_http_handler pp_otlp_http_handler;
+/* Answers a request that is not let in; context: struct pp_otlp_server. */
+void pp_otlp_grpc_refuse(void *context, struct pp_http_request *request, const struct pp_auth_refusal *refusal);
+void pp_otlp_http_refuse(void *context, struct pp_http_request *request, const struct pp_auth_refusal *refusal);
 
 /* NULL when the version header is absent or right; else why not. */
 const char *pp_otlp_version_problem(const struct pp_http_request *request);

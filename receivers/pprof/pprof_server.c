@@ -7,7 +7,7 @@
 #include "convert/pprof_open.h"
 #include "net/compress.h"
 #include "net/server_config.h"
-#include "pipeline/service.h"
+#include "pipeline/http_auth.h"
 #include "pprof_block.h"
 
 #define PUSH_PATH "/v1/pprof"
@@ -17,6 +17,7 @@
 struct pp_pprof_server {
     struct pp_component *self;
     const struct pp_pprof_server_config *config;
+    struct pp_http_auth auth;
     struct pp_tls_server *tls;
     struct pp_http_server *http;
 };
@@ -84,6 +85,20 @@ static void push_done(struct pp_done *done, const struct pp_result *result)
     pp_free(push);
 }
 
+static enum pp_http_admission authenticate(void *context, struct pp_http_request *request)
+{
+    struct pp_pprof_server *s = context;
+
+    return pp_http_auth_check(&s->auth, request);
+}
+
+static void refuse(void *context, struct pp_http_request *request, const struct pp_auth_refusal *refusal)
+{
+    const struct pp_http_header retry_after = {PP_STR("retry-after"), PP_STR("1")};
+
+    respond(context, request, refusal->http_status, refusal->why, refusal->http_status == 401 ? &refusal->challenge : &retry_after);
+}
+
 static void on_headers(void *context, struct pp_http_request *request)
 {
     struct pp_pprof_server *s = context;
@@ -126,9 +141,20 @@ static bool undo_encoding(struct pp_pprof_server *s, struct pp_http_request *req
     return pp_decompress(encoding, pp_bytes_str(request->body), request->body_bytes_max, ret, err);
 }
 
+static struct pp_context *make_context(struct pp_http_request *request)
+{
+    struct pp_metadata *auth = pp_arena_array(&request->arena, request->auth_n + 1, sizeof(*auth));
+
+    if (!auth)
+        return NULL;
+    for (size_t i = 0; i < request->auth_n; i++)
+        auth[i] = (struct pp_metadata){request->auth[i].name, request->auth[i].value};
+    return pp_context_new_auth(request->peer, NULL, 0, auth, request->auth_n);
+}
+
 static bool read_batch(struct pp_pprof_server *s, struct pp_http_request *request, struct pp_batch **ret, struct pp_error *err)
 {
-    struct pp_context *context = pp_context_new(request->peer, NULL, 0);
+    struct pp_context *context = make_context(request);
     struct pp_pprof_source source = {.transport = "http", .context = context};
     struct pp_bytes *content = NULL;
     bool ok = context || pp_error_nomem(err);
@@ -182,7 +208,7 @@ struct pp_pprof_server *pp_pprof_server_new(struct pp_component *self, const str
 {
     struct pp_pprof_server *s = pp_calloc(1, sizeof(*s));
     struct pp_http_server_options options;
-    struct pp_http_handler handler = {.on_headers = on_headers, .on_request = on_request};
+    struct pp_http_handler handler = {.authenticate = authenticate, .on_headers = on_headers, .on_request = on_request};
 
     if (!s) {
         pp_error_nomem(err);
@@ -191,7 +217,8 @@ struct pp_pprof_server *pp_pprof_server_new(struct pp_component *self, const str
     s->self = self;
     s->config = config;
     handler.context = s;
-    if (!pp_http_server_options_from(&config->http, self->log_id, &options, &s->tls, err)) {
+    if (!pp_http_auth_init(&s->auth, self, config->http.auth, refuse, s, err) ||
+        !pp_http_server_options_from(&config->http, self->log_id, &options, &s->tls, err)) {
         pp_free(s);
         return NULL;
     }
