@@ -1,9 +1,5 @@
 #include "proto/wire.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #define CONTINUATIONS 0x8080808080808080ull
 
 /* Three to eight bytes at once: the groups of seven bits are pushed together in three steps. */
@@ -97,57 +93,3 @@ const uint8_t *pp_wire_skip_slow(const uint8_t *p, const uint8_t *end, uint32_t 
 
     return (PP_WIRE_TYPE(tag) == PP_WIRE_GROUP ? skip_group(&w, tag) : skip_scalar(&w, tag)) ? w.p : NULL;
 }
-
-size_t pp_wire_packed_count(struct pp_wire packed)
-{
-    size_t n = 0;
-
-    for (const uint8_t *p = packed.p; p < packed.end; p++)
-        n += *p < 0x80;
-    return n;
-}
-
-#ifdef __SSE2__
-#define CHUNK 16u
-#define CHUNKS_COUNTED_MAX 255u /* a byte counts this far */
-
-/* A byte behind a continuation byte is the upper half of a two-byte varint: below limit / 128 it keeps the value below the limit, and if
- * it goes on itself the varint is longer. All other bytes are values below 128. */
-bool pp_wire_packed_below(struct pp_wire *packed, uint32_t limit, uint32_t *count)
-{
-    const __m128i zero = _mm_setzero_si128();
-    const __m128i high_max = _mm_set1_epi8((char)((limit >> 7 < 128 ? limit >> 7 : 128) - 1));
-    const uint8_t *p = packed->p;
-
-    if (limit < 128)
-        return false;
-    while (packed->end - p >= CHUNK) {
-        __m128i ended = zero;
-        unsigned bad = 0, chunks = 0;
-
-        for (; chunks < CHUNKS_COUNTED_MAX && packed->end - p >= CHUNK; chunks++, p += CHUNK) {
-            __m128i bytes = _mm_loadu_si128((const __m128i *)p);
-            __m128i continues = _mm_cmplt_epi8(bytes, zero);
-            __m128i after = _mm_cmplt_epi8(_mm_loadu_si128((const __m128i *)(p - 1)), zero);
-            __m128i wrong = _mm_and_si128(after, _mm_or_si128(continues, _mm_cmpgt_epi8(bytes, high_max)));
-
-            bad |= (unsigned)_mm_movemask_epi8(wrong);
-            ended = _mm_sub_epi8(ended, _mm_andnot_si128(continues, _mm_set1_epi8(-1)));
-        }
-        if (bad)
-            return false;
-        ended = _mm_sad_epu8(ended, zero);
-        *count += (uint32_t)_mm_cvtsi128_si32(ended) + (uint32_t)_mm_cvtsi128_si32(_mm_srli_si128(ended, 8));
-    }
-    packed->p = p[-1] < 0x80 ? p : p - 1; /* back to where a varint begins */
-    return true;
-}
-#else
-bool pp_wire_packed_below(struct pp_wire *packed, uint32_t limit, uint32_t *count)
-{
-    (void)packed;
-    (void)limit;
-    (void)count;
-    return true; /* nothing looked at, nothing wrong */
-}
-#endif

@@ -119,13 +119,15 @@ static inline bool pp_wire_skip(struct pp_wire *w, uint32_t tag)
     return true;
 }
 
-/* Passes quickly over the front of a packed array while all its values are at most two bytes and surely below `limit`, adding their number
- * to *count; the rest, always some bytes of it, is left to the caller. False when some value may not be: then *packed and *count are not
- * to be used. The byte before the array (of its length) must be there. */
-bool pp_wire_packed_below(struct pp_wire *packed, uint32_t limit, uint32_t *count);
+/* Bytes behind an array that the next function may look at: they must be there, whatever they hold. */
+#define PP_WIRE_PACKED_SLACK_BYTES 16u
 
-/* The number of varints in a packed array; trailing garbage is not seen. */
-size_t pp_wire_packed_count(struct pp_wire packed);
+/* Whether the `n` bytes at `p` are a packed array of values that are all below `limit`, adding their number to *count. No says little: some
+ * value is not, or is written in more bytes than the limit's own, or the machine has no vectors. The field's tag and length must stand before `p`. */
+bool pp_wire_packed_below(const uint8_t *p, size_t n, uint32_t limit, uint32_t *count);
+
+/* The values in a packed array of 64-bit varints, when it is well-formed. */
+bool pp_wire_packed_count(struct pp_wire packed, uint32_t *ret);
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the codecs read fixed-width integers in the machine's order, which must be little-endian"

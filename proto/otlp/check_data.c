@@ -1,43 +1,18 @@
 /* Resources, scopes, profiles and samples; the dictionary has been walked, so that every limit is known. */
-#include <stddef.h>
-
-#include "proto/otlp/check_state.h"
+#include "proto/otlp/check_quick.h"
 
 struct shape {
     uint32_t values, timestamps;
 };
 
-#define WORD_CONTINUATIONS 0x8080808080808080ull
-
-/* Most samples have one value: up to eight bytes are counted in a word, without a branch for each. `n` is at least 1, and eight bytes
- * may be read. Zero when the last varint does not end. */
-static inline uint32_t count_in_word(const uint8_t *p, size_t n)
-{
-    uint64_t word, ends;
-
-    memcpy(&word, p, sizeof(word));
-    ends = ~word & WORD_CONTINUATIONS & (~0ull >> (64 - 8 * n));
-    return ends >> (8 * n - 1) ? (uint32_t)((ends >> 7) * 0x0101010101010101ull >> 56) : 0;
-}
-
 static bool packed_values(struct check *c, struct pp_wire *w, uint32_t *count)
 {
     struct pp_wire packed;
-    uint64_t value;
-    size_t n;
+    uint32_t n;
 
-    if (!pp_wire_sub(w, &packed))
+    if (!pp_wire_sub(w, &packed) || !pp_wire_packed_count(packed, &n))
         return check_malformed(c);
-    n = (size_t)(packed.end - packed.p);
-    if (n >= 1 && n <= sizeof(value) && w->end - packed.p >= (ptrdiff_t)sizeof(value)) {
-        uint32_t values = count_in_word(packed.p, n);
-
-        *count += values;
-        return values > 0 || check_malformed(c);
-    }
-    for (; pp_wire_more(&packed); ++*count)
-        if (!pp_wire_varint(&packed, &value))
-            return check_malformed(c);
+    *count += n;
     return true;
 }
 
@@ -53,7 +28,6 @@ static bool packed_timestamps(struct check *c, struct pp_wire *w, uint32_t *coun
 
 static bool sample_old(struct check *c)
 {
-    c->saw_1_9 = true;
     return check_fail(c, NULL, "a field of the 1.9 layout");
 }
 
@@ -237,12 +211,19 @@ static bool profile_attributes(struct check *c, struct pp_wire w)
 
 static bool walk_profile(struct check *c, struct pp_wire w)
 {
+    bool quick = c->quick && !pp_layout_is_old(c->layout);
     struct pp_wire lists = {0};
     uint32_t tag, samples = 0;
 
     while (pp_wire_more(&w)) {
-        const uint8_t *from = w.p;
+        const uint8_t *from;
 
+        if (quick) {
+            w.p = check_quick_samples(c, w.p, w.end, &samples);
+            if (!pp_wire_more(&w))
+                break;
+        }
+        from = w.p;
         if (!pp_wire_tag(&w, &tag))
             return check_malformed(c);
         if (!profile_field(c, &w, pp_layout_profile_tag(c->layout, tag), from, &samples, &lists))

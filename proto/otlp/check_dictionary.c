@@ -1,5 +1,5 @@
 /* The dictionary's tables. */
-#include "proto/otlp/check_state.h"
+#include "proto/otlp/check_quick.h"
 
 /* A table's entry 0 means "not set" and has to be the zero value, written out or not. */
 static bool entry_is_zero(struct pp_wire w)
@@ -233,8 +233,7 @@ static bool walk_stack(struct check *c, struct pp_wire w)
             return check_malformed(c);
         switch (tag) {
         case PP_TAG_LEN(PP_STACK_LOCATIONS):
-            ok = check_packed_indices(c, &w, CHECK_LOCATION, c->info.counts.locations, "location_indices",
-                                      &c->info.counts.location_indices);
+            ok = check_packed_indices(c, &w, CHECK_LOCATION, "location_indices", &c->info.counts.location_indices);
             break;
         case PP_TAG_VARINT(PP_STACK_LOCATIONS):
             ok = check_index(c, &w, CHECK_LOCATION, "location_indices");
@@ -267,31 +266,6 @@ static bool table_entry(struct check *c, struct pp_wire *w, check_walk *walk, co
     return true;
 }
 
-static inline uint64_t load64(const char *p)
-{
-    uint64_t word;
-
-    memcpy(&word, p, sizeof(word));
-    return word;
-}
-
-/* Whether no byte has its upper bit set. The last word overlaps the one before, so that there is no loop over single bytes. Text is most
- * of a message, and nearly all of it is plain. */
-static inline bool is_ascii(struct pp_str s)
-{
-    uint64_t high = 0;
-
-    if (s.n >= 8) {
-        for (size_t i = 0; i + 8 < s.n; i += 8)
-            high |= load64(s.p + i);
-        high |= load64(s.p + s.n - 8);
-    } else {
-        for (size_t i = 0; i < s.n; i++)
-            high |= (uint8_t)s.p[i];
-    }
-    return (high & 0x8080808080808080ull) == 0;
-}
-
 static bool string_entry(struct check *c, struct pp_wire *w)
 {
     uint32_t *count = &c->info.counts.strings;
@@ -299,7 +273,7 @@ static bool string_entry(struct check *c, struct pp_wire *w)
 
     if (!pp_wire_len(w, &s))
         return check_malformed(c);
-    if (!is_ascii(s) && !pp_utf8_valid(s)) {
+    if (!pp_utf8_valid(s)) {
         check_fail(c, NULL, "not UTF-8");
         return check_step(c, "string_table", *count);
     }
@@ -358,6 +332,12 @@ bool check_dictionary(struct check *c, struct pp_wire w)
     while (pp_wire_more(&w)) {
         const uint8_t *from = w.p;
 
+        if (c->quick) {
+            w.p = check_quick_entries(c, w.p, w.end);
+            if (!pp_wire_more(&w))
+                break;
+            from = w.p;
+        }
         if (!pp_wire_tag(&w, &tag))
             return check_malformed(c);
         if (!dictionary_entry(c, &w, tag, from))

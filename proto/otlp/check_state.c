@@ -57,11 +57,13 @@ bool check_utf8_at(struct check *c, struct pp_wire *w, const char *field)
     return pp_utf8_valid(s) || check_fail(c, field, "not UTF-8");
 }
 
-/* One index after the other, from where the quick pass left off or from the start. */
-static bool packed_rest(struct check *c, struct pp_wire packed, enum check_table table, const char *field, uint32_t *count)
+bool check_packed_indices_at(struct check *c, struct pp_wire *w, enum check_table table, const char *field, uint32_t *count)
 {
-    uint32_t limit = c->limit[table], highest = c->highest[table], n = *count;
+    uint32_t limit = c->limit[table], highest = c->highest[table], n = 0;
+    struct pp_wire packed;
 
+    if (!pp_wire_sub(w, &packed))
+        return check_malformed(c);
     for (; pp_wire_more(&packed); n++) {
         struct pp_wire at = packed;
         uint64_t value;
@@ -77,24 +79,6 @@ static bool packed_rest(struct check *c, struct pp_wire packed, enum check_table
             highest = (uint32_t)value;
     }
     c->highest[table] = highest;
-    *count = n;
-    return true;
-}
-
-bool check_packed_indices_at(struct check *c, struct pp_wire *w, enum check_table table, uint32_t entries, const char *field, uint32_t *count)
-{
-    struct pp_wire packed, rest;
-    uint32_t n = 0;
-
-    if (!pp_wire_sub(w, &packed))
-        return check_malformed(c);
-    rest = packed;
-    if (!pp_wire_packed_below(&rest, entries, &n)) {
-        rest = packed;
-        n = 0;
-    }
-    if (!packed_rest(c, rest, table, field, &n))
-        return false;
     *count += n;
     return true;
 }

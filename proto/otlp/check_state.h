@@ -24,11 +24,20 @@ struct check_step {
     uint32_t index; /* CHECK_NO_INDEX: the field is not repeated */
 };
 
+/* A packed attribute list of a sample that was found good. */
+struct check_list {
+    uint64_t key; /* its bytes, their number in the highest */
+    uint32_t count;
+};
+
+#define CHECK_LISTS_SEEN_BITS 8
+
 struct check {
     struct pp_otlp_info info;
+    const uint8_t *end; /* of the whole message */
+    bool quick;         /* take the quick way where possible (check_quick.h) */
     enum pp_layout layout;
     bool detect; /* a sample of the 1.9 layout ends the walk */
-    bool saw_1_9;
     /* An index must be below its table's limit. While the dictionary is walked its sizes are not known: then the limit only keeps
      * negatives out, and the highest index seen is compared afterwards. */
     uint32_t limit[CHECK_TABLES], highest[CHECK_TABLES];
@@ -40,6 +49,7 @@ struct check {
     unsigned dictionaries; /* a message may carry its dictionary in several pieces */
     struct pp_wire lists;  /* the part of the dictionary where objects with several attributes stand, */
     uint32_t lists_mappings, lists_locations; /* and how many entries stand before it */
+    struct check_list lists_seen[1u << CHECK_LISTS_SEEN_BITS]; /* by a hash of the bytes */
     struct check_step path[CHECK_PATH_MAX];
     unsigned path_n; /* innermost first: steps are added on the way out of a failure */
     struct pp_error why;
@@ -103,11 +113,11 @@ static inline bool check_utf8(struct check *c, struct pp_wire *w, const char *fi
 {
     CHECK_KEEP_CURSOR(w, check_utf8_at(c, &at, field));
 }
-/* Packed indices; adds their number to *count. `entries` of the table have been seen so far: lower indices are good at once. */
-bool check_packed_indices_at(struct check *c, struct pp_wire *w, enum check_table table, uint32_t entries, const char *field, uint32_t *count);
-static inline bool check_packed_indices(struct check *c, struct pp_wire *w, enum check_table table, uint32_t entries, const char *field, uint32_t *count)
+/* Packed indices; adds their number to *count. */
+bool check_packed_indices_at(struct check *c, struct pp_wire *w, enum check_table table, const char *field, uint32_t *count);
+static inline bool check_packed_indices(struct check *c, struct pp_wire *w, enum check_table table, const char *field, uint32_t *count)
 {
-    CHECK_KEEP_CURSOR(w, check_packed_indices_at(c, &at, table, entries, field, count));
+    CHECK_KEEP_CURSOR(w, check_packed_indices_at(c, &at, table, field, count));
 }
 
 /* attribute_indices of one object: begin, then each field as it comes, then the end, where keys must be unique. */
@@ -137,6 +147,8 @@ void check_pairs_begin(struct check *c);
 bool check_pair(struct check *c, struct pp_wire w);
 bool check_pairs_end(struct check *c);
 
+/* pp_otlp_check, with or without the quick way: tests compare the two. */
+bool check_message(struct pp_str message, enum pp_layout layout, bool quick, struct pp_otlp_info *ret, struct pp_error *err);
 bool check_dictionary(struct check *c, struct pp_wire w);
 bool check_resource_profiles(struct check *c, struct pp_wire w);
 

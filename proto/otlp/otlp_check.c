@@ -121,6 +121,17 @@ static bool check_expansion(struct check *c, size_t message_bytes)
                         message_bytes, (unsigned long long)bytes);
 }
 
+/* The large arrays need no clearing here. */
+static void check_init(struct check *c, bool quick)
+{
+    c->quick = quick;
+    c->why = (struct pp_error){0};
+    memset(&c->keys, 0, sizeof(c->keys));
+    memset(&c->attrs, 0, sizeof(c->attrs));
+    memset(&c->key_text, 0, sizeof(c->key_text));
+    memset(&c->key_refs, 0, sizeof(c->key_refs));
+}
+
 static void check_reset(struct check *c, enum pp_layout layout)
 {
     memset(&c->info, 0, sizeof(c->info));
@@ -128,6 +139,8 @@ static void check_reset(struct check *c, enum pp_layout layout)
     c->keys.n = 0;
     c->keys_known = false;
     c->lists = (struct pp_wire){0};
+    memset(c->lists_seen, 0, sizeof(c->lists_seen));
+    c->lists_mappings = c->lists_locations = 0;
     c->dictionaries = 0;
     c->path_n = 0;
     c->detect = layout == PP_LAYOUT_AUTO;
@@ -140,6 +153,7 @@ static bool walk_all(struct check *c, struct pp_str message, enum pp_layout layo
     struct pp_wire w = pp_wire_from(message);
 
     check_reset(c, layout);
+    c->end = w.end;
     set_limits(c, false);
     return walk_dictionaries(c, w) && finish_dictionary(c, w) && walk_resources(c, w) &&
            check_expansion(c, message.n);
@@ -165,12 +179,18 @@ static void report(const struct check *c, struct pp_error *err)
 
 bool pp_otlp_check(struct pp_str message, enum pp_layout layout, struct pp_otlp_info *ret, struct pp_error *err)
 {
-    struct check c = {0};
+    return check_message(message, layout, true, ret, err);
+}
+
+bool check_message(struct pp_str message, enum pp_layout layout, bool quick, struct pp_otlp_info *ret, struct pp_error *err)
+{
+    struct check c;
     bool ok;
 
     if (message.n > PP_OTLP_MESSAGE_BYTES_MAX)
         return pp_error_set(err, PP_ERR_LIMIT, "message of %zu bytes is over protobuf's limit of %d", message.n,
                             PP_OTLP_MESSAGE_BYTES_MAX);
+    check_init(&c, quick);
     ok = walk_all(&c, message, layout);
     if (!ok && layout == PP_LAYOUT_AUTO && c.why.kind == PP_ERR_INVALID) {
         enum pp_layout found = pp_otlp_detect(message);

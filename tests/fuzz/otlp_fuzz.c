@@ -1,9 +1,10 @@
 /* OTLP protobuf: the first byte chooses the layout, the rest is the message. What passes the check must decode, survive an edit of everything
- * and a split, and give messages that pass the check again with as many samples. */
+ * and a split, and give messages that pass the check again with as many samples. The check's quick way and its long one agree. */
 #include <assert.h>
 #include <stdlib.h>
 
 #include "profiles/batch.h"
+#include "proto/otlp/check_state.h"
 
 #define EDIT_ALL 0x7FFu
 #define SPLIT_SAMPLES 3u
@@ -50,6 +51,20 @@ static bool take_part(void *arg, struct pp_batch *part)
     return ++parts->n < PARTS_MAX;
 }
 
+/* The long way alone says the same as with the quick one. */
+static void check_both_ways(struct pp_str message, enum pp_layout layout)
+{
+    struct pp_otlp_info info[2] = {0};
+    struct pp_error err[2] = {0};
+    bool ok[2];
+
+    for (unsigned quick = 0; quick < 2; quick++)
+        ok[quick] = check_message(message, layout, quick, &info[quick], &err[quick]);
+    if (ok[0] != ok[1] || err[0].kind != err[1].kind || strcmp(err[0].message, err[1].message) != 0 ||
+        memcmp(&info[0], &info[1], sizeof(info[0])) != 0)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct pp_batch_limits limits = {.samples_max = SPLIT_SAMPLES};
@@ -62,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     source.layout = (enum pp_layout)(data[0] % 4);
     source.wire = pp_bytes_copy((struct pp_str){(const char *)data + 1, size - 1});
+    check_both_ways(pp_bytes_str(source.wire), source.layout);
     if (pp_batch_from_otlp(&source, &batch, NULL)) {
         samples = pp_batch_samples(batch);
         check_again(batch, &inline_keys, false);
