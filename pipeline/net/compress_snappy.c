@@ -2,7 +2,7 @@
 #include <snappy-c.h>
 
 #include "net/compress_codec.h"
-#include "net/crc32c.h"
+#include "base/crc32c.h"
 
 /* A copy element of 2 bytes makes at most 64: more is a lie. */
 #define BLOCK_RATIO_MAX 64u

@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 #include "net/compress.h"
-#include "net/crc32c.h"
+#include "base/crc32c.h"
 
 #define LIMIT (64u * 1024 * 1024)
 
@@ -283,6 +283,7 @@ static void test_crc32c(void **state)
     (void)state;
     assert_int_equal(pp_crc32c(PP_STR("123456789")), 0xE3069283u); /* RFC 3720's check value */
     assert_int_equal(pp_crc32c(PP_STR("")), 0);
+    assert_int_equal(pp_crc32c_more(pp_crc32c(PP_STR("12345")), PP_STR("6789")), 0xE3069283u);
 }
 
 /* Every allocation of ours fails in turn: an error each time, never a leak or a crash. */

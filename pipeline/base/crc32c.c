@@ -1,4 +1,4 @@
-#include "net/crc32c.h"
+#include "base/crc32c.h"
 
 #include <pthread.h>
 
@@ -53,7 +53,12 @@ static uint32_t update(uint32_t crc, struct pp_str s)
 }
 #endif
 
+uint32_t pp_crc32c_more(uint32_t crc, struct pp_str s)
+{
+    return ~update(~crc, s);
+}
+
 uint32_t pp_crc32c(struct pp_str s)
 {
-    return ~update(UINT32_MAX, s);
+    return pp_crc32c_more(0, s);
 }
