@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -47,6 +48,17 @@ static void block_signals(struct signals *signals)
     sigaddset(&signals->set, SIGUSR2);
     pthread_sigmask(SIG_BLOCK, &signals->set, NULL);
     signal(SIGPIPE, SIG_IGN);
+}
+
+/* A connection takes a file descriptor: as many as the system lets us have, as Go's runtime does for the Collector. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 static void reload(const struct pp_options *options, const struct pp_factories *factories, struct pp_service *service,
@@ -119,6 +131,7 @@ int pp_daemon_run(const struct pp_options *options, const struct pp_factories *f
 
     if (!plan)
         return PP_EXIT_CONFIG;
+    raise_file_limit();
     block_signals(&signals);
     if (!pp_logging_configure(&logging, plan->document->telemetry, &err) ||
         !pp_service_new(&service_options, &signals.service, &err)) {

@@ -82,6 +82,8 @@ void http_conn_close(struct http_conn *conn)
         conn->shard->conns = conn->next;
     if (conn->next)
         conn->next->prev = conn->prev;
+    else
+        conn->shard->conns_last = conn->prev;
 }
 
 static void on_timer(void *arg)
@@ -91,10 +93,12 @@ static void on_timer(void *arg)
     http_conn_enter(conn);
     conn->timer_at_ms = PP_HTTP_NEVER;
     conn->rearm = true;
-    if (conn->protocol)
+    if (conn->protocol) {
         conn->protocol->expire(conn, http_now());
-    else if (http_now() >= conn->opened_ms + conn->shard->server->options.header_timeout_ms)
+    } else if (http_now() >= conn->opened_ms + conn->shard->server->options.header_timeout_ms) {
+        http_server_protected(conn->shard->server, PP_HTTP_SLOW, conn->peer);
         http_conn_close(conn);
+    }
     http_conn_leave(conn);
 }
 
@@ -247,9 +251,11 @@ void http_conn_open(struct http_shard *shard, int fd)
     conn->next = shard->conns;
     if (conn->next)
         conn->next->prev = conn;
+    else
+        shard->conns_last = conn;
     shard->conns = conn;
     http_server_ref(shard->server);
-    atomic_fetch_add(&shard->server->connections, 1);
+    http_server_conn_opened(shard->server);
     http_conn_enter(conn);
     conn->rearm = true;
     pp_stream_start(conn->stream);

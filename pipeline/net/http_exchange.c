@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "net/http_internal.h"
 
@@ -9,9 +10,16 @@
 #define BODY_FIRST_BYTES (16u * 1024)
 /* Of a request's headers and of what the handler adds. */
 #define ARENA_BYTES_MAX (4u * 1024 * 1024)
+/* What an open request costs without a header, about. */
+#define EXCHANGE_BYTES 2048u
 /* A longer status message would break the client's own header limit (8 KiB in grpc core), escaped and in the details. */
 #define GRPC_MESSAGE_MAX 1024u
 #define GRPC_HEADER_BYTES_MAX (16u * 1024)
+/* A body, or the reading of an answer, that lasts longer than the stall timeout must have kept up at least this pace all along: a byte now and then
+ * is no progress. */
+#define PACE_MIN_BYTES_S 1024u
+/* Without progress for this long a request makes room when there is none for others. */
+#define STALLED_MS 5000u
 
 static void deliver(void *arg);
 
@@ -27,6 +35,8 @@ struct http_exchange *http_exchange_new(struct http_conn *conn)
     exchange->loop = pp_loop_ref(conn->shard->loop);
     exchange->conn = conn;
     exchange->started_ms = exchange->progress_ms = http_now();
+    exchange->head_charged = EXCHANGE_BYTES;
+    atomic_fetch_add_explicit(&exchange->server->inflight_bytes, EXCHANGE_BYTES, memory_order_relaxed);
     exchange->task = (struct pp_task){.run = deliver, .arg = exchange};
     request = &exchange->request;
     request->arena.bytes_limit = ARENA_BYTES_MAX;
@@ -56,6 +66,7 @@ void http_exchange_unref(struct http_exchange *exchange)
     if (!exchange || atomic_fetch_sub_explicit(&exchange->refs, 1, memory_order_acq_rel) != 1)
         return;
     uncharge(exchange);
+    atomic_fetch_sub_explicit(&exchange->server->inflight_bytes, exchange->head_charged, memory_order_relaxed);
     pp_bytes_unref(exchange->request.body);
     pp_bytes_unref(exchange->out_body);
     pp_buf_done(&exchange->held);
@@ -73,6 +84,18 @@ static struct http_exchange *hand_over(struct http_exchange *exchange)
     return exchange;
 }
 
+bool http_exchange_charge_head(struct http_exchange *exchange, size_t n)
+{
+    struct pp_http_server *server = exchange->server;
+
+    if (atomic_fetch_add_explicit(&server->inflight_bytes, n, memory_order_relaxed) + n > server->options.inflight_bytes_max) {
+        atomic_fetch_sub_explicit(&server->inflight_bytes, n, memory_order_relaxed);
+        return false;
+    }
+    exchange->head_charged += n;
+    return true;
+}
+
 /* Of RFC 9113's field size: name, value and 32 bytes of overhead each. */
 #define HEADER_OVERHEAD_BYTES 32u
 
@@ -85,6 +108,8 @@ int http_exchange_add_header(struct http_exchange *exchange, struct pp_str name,
     exchange->header_bytes += name.n + value.n + HEADER_OVERHEAD_BYTES;
     if (exchange->header_bytes > options->header_bytes_max || exchange->headers.n >= options->headers_max)
         return 431;
+    if (!http_exchange_charge_head(exchange, name.n + value.n + HEADER_OVERHEAD_BYTES))
+        return 503;
     header.name = (struct pp_str){pp_arena_strdup(arena, name), name.n};
     header.value = (struct pp_str){pp_arena_strdup(arena, value), value.n};
     return !arena->failed && pp_vec_push(&exchange->headers, header) ? 0 : 500;
@@ -504,6 +529,17 @@ static uint64_t earlier(uint64_t at, uint64_t from_ms, uint64_t delay_ms)
     return delay_ms == 0 || at < from_ms + delay_ms ? at : from_ms + delay_ms;
 }
 
+/* The latest end of what has moved `bytes` so far. */
+static uint64_t pace_end(uint64_t from_ms, uint64_t stall_timeout_ms, size_t bytes)
+{
+    return stall_timeout_ms ? from_ms + stall_timeout_ms + bytes * PP_MS_PER_S / PACE_MIN_BYTES_S : PP_HTTP_NEVER;
+}
+
+static uint64_t at_most(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 uint64_t http_exchange_deadline(const struct http_exchange *exchange)
 {
     const struct pp_http_server_options *options = &exchange->server->options;
@@ -518,6 +554,7 @@ uint64_t http_exchange_deadline(const struct http_exchange *exchange)
     case HTTP_BODY:
         at = earlier(at, exchange->started_ms, options->read_timeout_ms);
         at = earlier(at, exchange->progress_ms, options->stall_timeout_ms);
+        at = at_most(at, pace_end(exchange->started_ms, options->stall_timeout_ms, exchange->body.len));
         break;
     case HTTP_HELD:
     case HTTP_HANDLING:
@@ -528,9 +565,15 @@ uint64_t http_exchange_deadline(const struct http_exchange *exchange)
     case HTTP_SENDING:
         at = earlier(at, exchange->answered_ms, options->write_timeout_ms);
         at = earlier(at, exchange->progress_ms, options->stall_timeout_ms);
+        at = at_most(at, pace_end(exchange->answered_ms, options->stall_timeout_ms, exchange->out_offset));
         break;
     }
     return at;
+}
+
+bool http_exchange_stalled(const struct http_exchange *exchange, uint64_t now_ms)
+{
+    return exchange->phase != HTTP_HANDLING && exchange->phase != HTTP_HELD && now_ms >= exchange->progress_ms + STALLED_MS;
 }
 
 size_t http_exchange_out_size(const struct http_exchange *exchange)

@@ -243,6 +243,10 @@ static void begin_exchange(struct http_conn *conn, struct pp_str text)
         return;
     }
     h1->exchange->started_ms = h1->head_since_ms;
+    if (!http_exchange_charge_head(h1->exchange, text.n)) {
+        refuse_head(conn, 503, "too much data in flight, try again");
+        return;
+    }
     status = pp_http1_parse_head(copy, text.n, options->headers_max, &h1->exchange->request.arena, &head, &err);
     if (status == 0 && options->http2_only) {
         status = 505;
@@ -424,10 +428,32 @@ static void h1_expire(struct http_conn *conn, uint64_t now_ms)
 
     if (now_ms < h1_deadline(conn))
         return;
+    if (!h1->lingering && !(h1->idle && !h1->exchange))
+        http_server_protected(conn->shard->server, PP_HTTP_SLOW, conn->peer);
     if (h1->exchange && h1->exchange->phase == HTTP_BODY)
         http_exchange_refuse(h1->exchange, 408, "request body came too slowly");
     else
         http_conn_close(conn);
+}
+
+/* A head that has not come whole counts as nothing: what matters is that nobody waits for an answer. */
+static bool h1_idle(const struct http_conn *conn)
+{
+    const struct h1 *h1 = conn->state;
+
+    return !h1->exchange;
+}
+
+static bool h1_stalled(const struct http_conn *conn, uint64_t now_ms)
+{
+    const struct h1 *h1 = conn->state;
+
+    return h1->exchange && http_exchange_stalled(h1->exchange, now_ms);
+}
+
+static void h1_evict(struct http_conn *conn)
+{
+    (void)conn; /* HTTP/1 has no good-bye without a request */
 }
 
 static void h1_drain(struct http_conn *conn)
@@ -459,6 +485,9 @@ const struct http_protocol http_h1_protocol = {
     .drain = h1_drain,
     .respond = h1_respond,
     .resume = h1_resume,
+    .idle = h1_idle,
+    .stalled = h1_stalled,
+    .evict = h1_evict,
     .release = h1_release,
 };
 

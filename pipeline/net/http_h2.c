@@ -1,6 +1,7 @@
 #include <nghttp2/nghttp2.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "net/http_internal.h"
 
@@ -14,6 +15,19 @@
 #define OUT_BYTES_MAX (4u * 1024 * 1024)
 /* SETTINGS and PING frames whose answers may wait for a peer that does not read. */
 #define ACKS_QUEUED_MAX 256u
+/* All frames that may wait for it: some for each stream, and these. */
+#define FRAMES_QUEUED_PER_STREAM 4u
+#define FRAMES_QUEUED_MAX 1024u
+/* Streams that a peer may open and reset at once (CVE-2023-44487), and how many more every second. */
+#define RESETS_BURST 1000u
+#define RESETS_PER_S 33u
+/* CONTINUATION frames of one header section. */
+#define CONTINUATIONS_MAX 8u
+/* Entries of one SETTINGS frame. */
+#define SETTINGS_ENTRIES_MAX 32u
+/* Frames of a second that make work but no request: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, RST_STREAM, empty DATA. A request forgives
+ * them. */
+#define IDLE_FRAMES_PER_S_MAX 1000u
 /* Header sections this many times over the limit end the connection instead of being skipped over. */
 #define HEADER_FLOOD_FACTOR 4u
 /* As grpc-go: more pings too early than this end the connection; with no stream open the least time is two hours. */
@@ -37,6 +51,8 @@ struct h2 {
     uint64_t ping_sent_ms;   /* 0: none is out */
     uint64_t peer_ping_ms;   /* last PING of the peer; 0: none */
     unsigned ping_strikes;
+    uint64_t idle_frames_ms; /* when counting them began */
+    unsigned idle_frames;
     bool ping_strikes_reset; /* we have sent headers or data since */
     uint64_t goaway_at_ms;   /* when the last GOAWAY is due; NEVER */
     uint64_t abort_at_ms;    /* when the connection is closed whatever runs; NEVER */
@@ -170,7 +186,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
                                           (struct pp_str){(const char *)value, value_n});
         exchange->refused_status = status;
     }
-    return exchange->header_bytes > HEADER_FLOOD_FACTOR * max ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    if (exchange->header_bytes <= HEADER_FLOOD_FACTOR * max)
+        return 0;
+    http_server_protected(conn->shard->server, PP_HTTP_FLOODED, conn->peer);
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 static void on_request_headers(struct http_conn *conn, struct http_exchange *exchange)
@@ -179,7 +198,9 @@ static void on_request_headers(struct http_conn *conn, struct http_exchange *exc
     if (exchange->refused_status) {
         exchange->phase = HTTP_BODY;
         http_exchange_refuse(exchange, exchange->refused_status,
-                             exchange->refused_status == 431 ? "request header section is over the limit" : "out of memory");
+                             exchange->refused_status == 431   ? "request header section is over the limit"
+                             : exchange->refused_status == 503 ? "too much data in flight, try again"
+                                                               : "out of memory");
         return;
     }
     if (!http_exchange_on_headers(exchange) && exchange->phase == HTTP_HELD)
@@ -198,6 +219,43 @@ static void go_away(struct http_conn *conn)
                           NGHTTP2_NO_ERROR, NULL, 0);
 }
 
+/* The peer does what no honest one does. */
+static void send_away(struct http_conn *conn, const char *why)
+{
+    struct h2 *h2 = conn->state;
+
+    if (h2->abort_at_ms != PP_HTTP_NEVER)
+        return;
+    http_server_protected(conn->shard->server, PP_HTTP_FLOODED, conn->peer);
+    nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h2->session),
+                          NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)why, strlen(why));
+    h2->goaway_sent = true;
+    h2->abort_at_ms = http_now() + CLOSE_LINGER_MS;
+    conn->rearm = true;
+}
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
+{
+    struct http_conn *conn = arg;
+    struct h2 *h2 = conn->state;
+    uint64_t now;
+
+    (void)session;
+    if (hd->type == NGHTTP2_HEADERS || hd->type == NGHTTP2_CONTINUATION || (hd->type == NGHTTP2_DATA && hd->length > 0) ||
+        (hd->flags & NGHTTP2_FLAG_END_STREAM))
+        return 0;
+    now = http_now();
+    if (now >= h2->idle_frames_ms + PP_MS_PER_S) {
+        h2->idle_frames_ms = now;
+        h2->idle_frames = 0;
+    }
+    if (++h2->idle_frames <= IDLE_FRAMES_PER_S_MAX)
+        return 0;
+    send_away(conn, "flood");
+    /* It does not listen either: what goes on coming is not worth reading. */
+    return h2->idle_frames > 2 * IDLE_FRAMES_PER_S_MAX ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
 /* grpc-go's rule: pings that come too early are strikes, forgiven whenever we send something ourselves. */
 static void on_peer_ping(struct http_conn *conn)
 {
@@ -213,15 +271,8 @@ static void on_peer_ping(struct http_conn *conn)
     }
     if (h2->exchanges_n == 0 && !options->ping_without_stream)
         least = PING_IDLE_MIN_MS;
-    if (h2->peer_ping_ms && now < h2->peer_ping_ms + least && ++h2->ping_strikes > PING_STRIKES_MAX) {
-        static const char why[] = "too_many_pings";
-
-        nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h2->session),
-                              NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)why, sizeof(why) - 1);
-        h2->goaway_sent = true;
-        h2->abort_at_ms = now + CLOSE_LINGER_MS;
-        conn->rearm = true;
-    }
+    if (h2->peer_ping_ms && now < h2->peer_ping_ms + least && ++h2->ping_strikes > PING_STRIKES_MAX)
+        send_away(conn, "too_many_pings");
     h2->peer_ping_ms = now;
 }
 
@@ -245,6 +296,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         return 0;
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
         exchange->end_of_request = true; /* before the handler may answer, so that the stream is not reset then */
+    if (exchange->end_of_request)
+        h2->idle_frames = 0;
     if (frame->hd.type == NGHTTP2_HEADERS && exchange->phase == HTTP_HEADERS)
         on_request_headers(conn, exchange);
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) && !exchange->answered && exchange->phase != HTTP_HELD)
@@ -384,11 +437,17 @@ static void h2_resume(struct http_conn *conn, struct http_exchange *exchange)
 static void h2_data(struct http_conn *conn, struct pp_str data)
 {
     struct h2 *h2 = conn->state;
+    size_t queued;
     ssize_t n;
 
     h2->heard_ms = http_now();
     h2->ping_sent_ms = 0; /* any sign of life is an answer */
     n = nghttp2_session_mem_recv(h2->session, (const uint8_t *)data.p, data.n);
+    queued = nghttp2_session_get_outbound_queue_size(h2->session);
+    if (n == NGHTTP2_ERR_FLOODED || queued > FRAMES_QUEUED_MAX + FRAMES_QUEUED_PER_STREAM * (size_t)conn->shard->server->options.streams_max) {
+        http_server_protected(conn->shard->server, PP_HTTP_FLOODED, conn->peer);
+        n = NGHTTP2_ERR_FLOODED;
+    }
     if (n < 0)
         http_conn_close(conn); /* not HTTP/2, a flood, or no memory */
 }
@@ -516,6 +575,8 @@ static void expire_exchanges(struct http_conn *conn, uint64_t now_ms)
     for (struct http_exchange *exchange = h2->exchanges; exchange; exchange = exchange->next) {
         if (now_ms < http_exchange_deadline(exchange))
             continue;
+        if (exchange->phase != HTTP_LINGERING)
+            http_server_protected(conn->shard->server, PP_HTTP_SLOW, conn->peer);
         if (exchange->phase == HTTP_BODY) {
             http_exchange_refuse(exchange, 408, "request body came too slowly");
         } else if (exchange->phase == HTTP_LINGERING) {
@@ -581,6 +642,29 @@ static void h2_expire(struct http_conn *conn, uint64_t now_ms)
         expire_keepalive(conn);
 }
 
+static bool h2_idle(const struct http_conn *conn)
+{
+    const struct h2 *h2 = conn->state;
+
+    return h2->exchanges_n == 0;
+}
+
+static bool h2_stalled(const struct http_conn *conn, uint64_t now_ms)
+{
+    const struct h2 *h2 = conn->state;
+
+    for (const struct http_exchange *exchange = h2->exchanges; exchange; exchange = exchange->next)
+        if (!http_exchange_stalled(exchange, now_ms))
+            return false;
+    return true;
+}
+
+static void h2_evict(struct http_conn *conn)
+{
+    go_away(conn);
+    flush(conn);
+}
+
 static void h2_release(struct http_conn *conn)
 {
     struct h2 *h2 = conn->state;
@@ -603,6 +687,9 @@ const struct http_protocol http_h2_protocol = {
     .drain = h2_drain,
     .respond = h2_respond,
     .resume = h2_resume,
+    .idle = h2_idle,
+    .stalled = h2_stalled,
+    .evict = h2_evict,
     .release = h2_release,
 };
 
@@ -613,6 +700,7 @@ static bool new_session(struct http_conn *conn, nghttp2_session **ret)
     bool ok = nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0;
 
     if (ok) {
+        nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
         nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
@@ -621,6 +709,9 @@ static bool new_session(struct http_conn *conn, nghttp2_session **ret)
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_max_outbound_ack(option, ACKS_QUEUED_MAX);
+        nghttp2_option_set_stream_reset_rate_limit(option, RESETS_BURST, RESETS_PER_S);
+        nghttp2_option_set_max_continuations(option, CONTINUATIONS_MAX);
+        nghttp2_option_set_max_settings(option, SETTINGS_ENTRIES_MAX);
         ok = nghttp2_session_server_new2(ret, callbacks, conn, option) == 0;
     }
     nghttp2_session_callbacks_del(callbacks);

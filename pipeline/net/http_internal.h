@@ -1,6 +1,7 @@
 /* The parts of the HTTP server and how they meet; private to this layer.
  *
  *   http_server.c    options, shards (one per loop), accepting, stopping
+ *   http_shed.c      who has to go when there is no room
  *   http_conn.c      one connection: socket, protocol detection, its one timer
  *   http_h1.c        HTTP/1.1 on a connection
  *   http_h2.c        HTTP/2 on a connection
@@ -32,7 +33,7 @@ struct http_shard {
     struct pp_http_server *server;
     struct pp_loop *loop;
     struct http_acceptor *acceptor; /* loop thread; NULL before start, after stop and while accepting pauses */
-    struct http_conn *conns;        /* loop thread; list */
+    struct http_conn *conns, *conns_last; /* loop thread; list, newest first */
     struct pp_timer *retry_accept;  /* loop thread */
     bool draining;
     char date[64]; /* the date header, made at most once a second */
@@ -44,10 +45,11 @@ struct pp_http_server {
     struct pp_http_server_options options;
     struct pp_http_handler handler;
     struct pp_listener *listener;
+    size_t connections_of_all_max; /* of all servers of the process together */
     struct http_shard *shards;
     size_t shards_n;
     atomic_size_t connections;
-    atomic_size_t inflight_bytes; /* memory of bodies not yet answered */
+    atomic_size_t inflight_bytes; /* memory of headers, and of bodies not yet answered */
     atomic_uint_fast64_t warned_ms;
     char address[PP_ADDRESS_TEXT_MAX];
     pthread_mutex_t lock;
@@ -59,6 +61,12 @@ struct pp_http_server *http_server_ref(struct pp_http_server *server);
 void http_server_unref(struct pp_http_server *server);
 /* Tells the owner, at most once a minute. */
 void http_server_warn(struct pp_http_server *server, const char *message);
+/* Counts it, and warns. `peer` may be NULL. */
+void http_server_protected(struct pp_http_server *server, enum pp_http_protection protection, const char *peer);
+
+/* Closes one connection of the shard that does nothing: the oldest without a request, else the oldest whose requests all have stalled. False when
+ * there is none. */
+bool http_shard_make_room(struct http_shard *shard);
 
 /* How a protocol runs a connection. All on the loop's thread, between http_conn_enter and http_conn_leave; any of them may close
  * the connection, except `deadline` and `release`. */
@@ -73,6 +81,9 @@ struct http_protocol {
     void (*respond)(struct http_conn *conn, struct http_exchange *exchange);
     /* A held exchange is admitted: its on_headers has been called, and it may be answered already. */
     void (*resume)(struct http_conn *conn, struct http_exchange *exchange);
+    bool (*idle)(const struct http_conn *conn);                    /* no request is under way */
+    bool (*stalled)(const struct http_conn *conn, uint64_t now_ms); /* nor does any move that is under way */
+    void (*evict)(struct http_conn *conn);                         /* say good-bye as far as that goes at once; it is closed next */
     void (*release)(struct http_conn *conn); /* the connection is going: let go of exchanges and state */
 };
 
@@ -96,7 +107,8 @@ struct http_conn {
     char *tls_peer_name; /* NULL: none */
 };
 
-/* One connection less. */
+/* One connection more, one less. */
+void http_server_conn_opened(struct pp_http_server *server);
 void http_server_conn_closed(struct pp_http_server *server);
 
 /* A connected, non-blocking socket becomes a connection; closes it when that fails. */
@@ -142,7 +154,8 @@ struct http_exchange {
     struct pp_buf held; /* HTTP/2: body bytes that came in one block with the headers of a held request */
     struct pp_buf body;
     uint64_t body_expected; /* bytes, when known; 0 */
-    size_t charged;         /* of server->inflight_bytes */
+    size_t charged;         /* of server->inflight_bytes, for the body; given back with the answer */
+    size_t head_charged;    /* the same for the headers; given back with the exchange */
     unsigned char prefix[PP_GRPC_PREFIX_SIZE];
     unsigned prefix_n;
     bool end_of_request; /* everything the peer will send is here */
@@ -166,7 +179,9 @@ struct http_exchange {
 /* With one reference, the connection's; NULL when memory is out. */
 struct http_exchange *http_exchange_new(struct http_conn *conn);
 void http_exchange_unref(struct http_exchange *exchange);
-/* Counts against the header limits: name and value in the arena. 0, or 431 or 500. */
+/* Counts `n` more bytes of headers against the server's budget; false when it is used up. */
+bool http_exchange_charge_head(struct http_exchange *exchange, size_t n);
+/* Counts against the header limits: name and value in the arena. 0, or 431, 503 or 500. */
 int http_exchange_add_header(struct http_exchange *exchange, struct pp_str name, struct pp_str value);
 /* The header section is complete: asks the handler. False when the request is answered already, or held. */
 bool http_exchange_on_headers(struct http_exchange *exchange);
@@ -178,6 +193,8 @@ void http_exchange_on_end(struct http_exchange *exchange);
 void http_exchange_refuse(struct http_exchange *exchange, int status, const char *message);
 /* When the peer must have moved on, by phase; PP_HTTP_NEVER. */
 uint64_t http_exchange_deadline(const struct http_exchange *exchange);
+/* Whether it waits for the peer, and has for a while: not long enough to be given up, but enough to make room for others. */
+bool http_exchange_stalled(const struct http_exchange *exchange, uint64_t now_ms);
 /* Copies up to `room` bytes of prefix and body from out_offset on; advances it. */
 size_t http_exchange_read_out(struct http_exchange *exchange, char *to, size_t room);
 size_t http_exchange_out_size(const struct http_exchange *exchange);

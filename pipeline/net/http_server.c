@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +21,9 @@
 /* Before trying again when there is no room: no file descriptors, or as many connections as allowed. */
 #define ACCEPT_RETRY_MS 100u
 #define WARN_INTERVAL_MS 60000u
+#define WARNING_BYTES 320u
+/* File descriptors that connections of all servers together leave to exporters, files and the rest; with fewer than twice as many, half. */
+#define FDS_RESERVED 128u
 
 const struct pp_http_server_options PP_HTTP_SERVER_DEFAULTS = {
     .connections_max = 4096,
@@ -31,6 +36,8 @@ const struct pp_http_server_options PP_HTTP_SERVER_DEFAULTS = {
     .header_timeout_ms = 60000,
     .stall_timeout_ms = 60000,
 };
+
+static atomic_size_t connections_of_all; /* servers of the process */
 
 struct http_acceptor {
     uv_poll_t poll;
@@ -68,8 +75,38 @@ void http_server_warn(struct pp_http_server *server, const char *message)
         server->handler.on_warning(server->handler.context, message);
 }
 
+const char *pp_http_protection_name(enum pp_http_protection protection)
+{
+    static const char *const names[] = {"full", "evicted", "flooded", "slow"};
+
+    return names[protection];
+}
+
+void http_server_protected(struct pp_http_server *server, enum pp_http_protection protection, const char *peer)
+{
+    static const char *const texts[] = {
+        [PP_HTTP_FULL] = "as many connections are open as allowed and none is idle; new ones wait",
+        [PP_HTTP_EVICTED] = "as many connections are open as allowed; idle ones are closed to let new ones in",
+        [PP_HTTP_FLOODED] = "closed a connection that sent a flood of HTTP/2 frames",
+        [PP_HTTP_SLOW] = "closed a connection that was too slow",
+    };
+    char message[WARNING_BYTES];
+
+    if (server->handler.on_protection)
+        server->handler.on_protection(server->handler.context, protection);
+    snprintf(message, sizeof(message), "%s: %s%s%s", server->address, texts[protection], peer ? ": " : "", peer ? peer : "");
+    http_server_warn(server, message);
+}
+
+void http_server_conn_opened(struct pp_http_server *server)
+{
+    atomic_fetch_add(&connections_of_all, 1);
+    atomic_fetch_add(&server->connections, 1);
+}
+
 void http_server_conn_closed(struct pp_http_server *server)
 {
+    atomic_fetch_sub(&connections_of_all, 1);
     if (atomic_fetch_sub(&server->connections, 1) != 1)
         return;
     pthread_mutex_lock(&server->lock);
@@ -121,6 +158,8 @@ static bool after_accept_error(struct http_shard *shard, int error)
     if (error == EAGAIN || error == EWOULDBLOCK)
         return false;
     if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+        if (http_shard_make_room(shard))
+            return true;
         snprintf(message, sizeof(message), "cannot accept connections on %s: %s; trying again",
                  shard->server->address, strerror(error));
         http_server_warn(shard->server, message);
@@ -128,6 +167,20 @@ static bool after_accept_error(struct http_shard *shard, int error)
         return false;
     }
     return true; /* a peer that went away in the queue */
+}
+
+/* By its own limit, or by what all servers together may take of the process's descriptors. */
+static bool is_full(const struct pp_http_server *server)
+{
+    return atomic_load(&server->connections) >= server->options.connections_max ||
+           atomic_load(&connections_of_all) >= server->connections_of_all_max;
+}
+
+static bool somebody_waits(const struct http_acceptor *acceptor)
+{
+    struct pollfd waiting = {acceptor->fd, POLLIN, 0};
+
+    return poll(&waiting, 1, 0) == 1;
 }
 
 static void on_acceptable(uv_poll_t *poll, int status, int events)
@@ -142,10 +195,14 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         int fd;
 
-        if (atomic_load(&server->connections) >= server->options.connections_max) {
-            http_server_warn(server, "as many connections are open as allowed; new ones wait");
-            pause_accepting(shard);
-            return;
+        if (is_full(server)) {
+            if (!somebody_waits(acceptor))
+                return;
+            if (!http_shard_make_room(shard)) {
+                http_server_protected(server, PP_HTTP_FULL, NULL);
+                pause_accepting(shard);
+                return;
+            }
         }
         fd = accept4(acceptor->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
@@ -251,6 +308,15 @@ static const char *copy_string(char **at, const char *s)
     return copy;
 }
 
+static size_t connections_of_all_max(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return SIZE_MAX;
+    return limit.rlim_cur > 2 * FDS_RESERVED ? limit.rlim_cur - FDS_RESERVED : limit.rlim_cur / 2;
+}
+
 static struct pp_http_server *make_server(const struct pp_http_server_options *options, const struct pp_http_handler *handler,
                                           const struct pp_loop_pool *loops)
 {
@@ -271,6 +337,7 @@ static struct pp_http_server *make_server(const struct pp_http_server_options *o
     server->options.transport = copy_string(&at, options->transport);
     server->options.owner = copy_string(&at, options->owner);
     server->handler = *handler;
+    server->connections_of_all_max = connections_of_all_max();
     atomic_init(&server->refs, 1);
     pthread_mutex_init(&server->lock, NULL);
     pthread_condattr_init(&attr);

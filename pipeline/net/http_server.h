@@ -57,6 +57,18 @@ enum pp_http_admission {
     PP_HTTP_HELD,     /* not known yet: pp_http_request_admit or an answer follows, from any thread */
 };
 
+/* Why the server closed a connection, or kept one out, to protect itself and the other peers. */
+enum pp_http_protection {
+    PP_HTTP_FULL,   /* no room for one more connection and none that could make room: it waits */
+    PP_HTTP_EVICTED, /* it did nothing while others waited for its place */
+    PP_HTTP_FLOODED, /* HTTP/2 frames that ask for work and carry no request: pings, settings, resets, header fields without end */
+    PP_HTTP_SLOW,   /* headers, body, or the reading of an answer took too long */
+    PP_HTTP_PROTECTIONS,
+};
+
+/* "full", "evicted", "flooded", "slow": for metrics. */
+const char *pp_http_protection_name(enum pp_http_protection protection);
+
 /* All functions are called on a loop's thread and must not block. */
 struct pp_http_handler {
     void *context;
@@ -75,6 +87,8 @@ struct pp_http_handler {
     /* Something an operator should hear of (no file descriptors left, a certificate that cannot be read again); at most once a
      * minute. May be NULL. */
     void (*on_warning)(void *context, const char *message);
+    /* For a metric: once for each connection (PP_HTTP_FULL: each time accepting pauses). May be NULL. */
+    void (*on_protection)(void *context, enum pp_http_protection protection);
 };
 
 /* Answers; takes the request, which must not be touched afterwards. From any thread. If the peer has gone this only frees. */
@@ -97,9 +111,9 @@ struct pp_http_server_options {
     const char *owner;     /* id of the component. A second server of the same owner on the same address takes the listening
                               socket over, so that a reload loses no connection; any other owner is refused */
     struct pp_tls_server *tls; /* borrowed, outlives the server; NULL: in the clear */
-    size_t connections_max;
+    size_t connections_max; /* beyond it idle and stalled connections make room for new ones */
     size_t body_bytes_max;     /* on the wire, one request */
-    size_t inflight_bytes_max; /* bodies held by all requests not yet answered; beyond it 503 / UNAVAILABLE */
+    size_t inflight_bytes_max; /* headers of all open requests and bodies of those not yet answered; beyond it 503 / UNAVAILABLE */
     size_t header_bytes_max;   /* names, values and request line of one request */
     size_t headers_max;
     uint32_t streams_max; /* HTTP/2 concurrent streams of one connection */

@@ -16,6 +16,8 @@
 
 #define CURL "curl -sS --max-time 10 --noproxy '*' "
 
+static atomic_uint protections[PP_HTTP_PROTECTIONS];
+
 static void assert_has(const char *text, const char *part)
 {
     if (!text || !strstr(text, part))
@@ -312,6 +314,29 @@ static void test_slow_loris(void **state)
     test_server_stop(&t);
 }
 
+/* A byte now and then is no progress: no read_timeout is set, and each byte comes well within the stall timeout. */
+static void test_trickle(void **state)
+{
+    uint64_t start_ms = pp_clock_mono_ms();
+    struct test_server t;
+    char byte;
+    int fd;
+
+    (void)state;
+    test_server_init(&t, 1);
+    t.options.stall_timeout_ms = 300;
+    test_server_start(&t);
+    fd = test_connect(&t);
+    test_send(fd, PP_STR("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"));
+    while (pp_clock_mono_ms() < start_ms + TEST_TIMEOUT_MS && recv(fd, &byte, 1, MSG_DONTWAIT) < 0) {
+        test_send(fd, PP_STR("x"));
+        usleep(20000);
+    }
+    assert_in_range(pp_clock_mono_ms() - start_ms, 300, TEST_TIMEOUT_MS - 1);
+    close(fd);
+    test_server_stop(&t);
+}
+
 /* A peer that does not read its answer is closed after the stall timeout, and its memory with it. */
 static void test_slow_reader(void **state)
 {
@@ -332,6 +357,33 @@ static void test_slow_reader(void **state)
     test_server_stop(&t);
 }
 
+static int connect_and_send(const struct test_server *t, const char *text)
+{
+    int fd = test_connect(t);
+
+    test_send(fd, pp_str_c(text));
+    return fd;
+}
+
+static void count_protection(void *context, enum pp_http_protection protection)
+{
+    (void)context;
+    atomic_fetch_add(&protections[protection], 1);
+}
+
+static void start_limited(struct test_server *t, size_t connections_max)
+{
+    for (int i = 0; i < PP_HTTP_PROTECTIONS; i++)
+        atomic_store(&protections[i], 0);
+    test_server_init(t, 1);
+    t->options.connections_max = connections_max;
+    t->handler.on_protection = count_protection;
+    test_server_start(t);
+}
+
+#define ECHO_REQUEST "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n"
+
+/* Requests under way keep their connections: who comes then waits. */
 static void test_connection_limit(void **state)
 {
     struct test_server t;
@@ -339,24 +391,57 @@ static void test_connection_limit(void **state)
     char *answer;
 
     (void)state;
-    test_server_init(&t, 1);
-    t.options.connections_max = 2;
-    test_server_start(&t);
+    start_limited(&t, 2);
     for (int i = 0; i < 2; i++) {
-        fds[i] = test_connect(&t);
-        test_send(fds[i], PP_STR("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n"));
-        free(test_read_until(fds[i], "\r\n\r\n"));
+        fds[i] = connect_and_send(&t, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+        free(test_read_until(fds[i], "100 Continue\r\n\r\n"));
     }
-    fds[2] = test_connect(&t); /* waits in the queue */
-    test_send(fds[2], PP_STR("GET /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+    fds[2] = connect_and_send(&t, ECHO_REQUEST); /* waits in the queue */
     usleep(50000);
     assert_int_equal(pp_http_server_connections(t.server), 2);
+    assert_true(atomic_load(&protections[PP_HTTP_FULL]) > 0);
     close(fds[0]);
     answer = test_read_until(fds[2], "\r\n\r\n");
     assert_has(answer, "200 OK");
     free(answer);
+    test_send(fds[1], PP_STR("ab"));
+    answer = test_read_until(fds[1], "\r\n\r\n");
+    assert_has(answer, "200 OK");
+    free(answer);
+    assert_int_equal(atomic_load(&protections[PP_HTTP_EVICTED]), 0);
     close(fds[1]);
     close(fds[2]);
+    test_server_stop(&t);
+}
+
+/* Connections that do nothing make room for those that want something, the oldest first: nobody can keep others out by just staying. */
+static void test_idle_connections_make_room(void **state)
+{
+    struct test_server t;
+    int fds[3];
+    size_t n;
+
+    (void)state;
+    start_limited(&t, 3);
+    fds[0] = connect_and_send(&t, ECHO_REQUEST); /* has had its answer */
+    free(test_read_until(fds[0], "\r\n\r\n"));
+    fds[1] = connect_and_send(&t, "GET /echo HTTP/1.1\r\nHo"); /* does not end its head */
+    fds[2] = connect_and_send(&t, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"); /* opens no stream */
+    while (pp_http_server_connections(t.server) < 3)
+        usleep(1000);
+    for (int i = 0; i < 3; i++) {
+        int fd = connect_and_send(&t, ECHO_REQUEST);
+
+        free(test_read_until(fd, "\r\n\r\n"));
+        free(test_read_all(fds[i], 1000, &n)); /* to the end of the one that had to go */
+        assert_int_equal(atomic_load(&protections[PP_HTTP_EVICTED]), i + 1);
+        assert_true(pp_http_server_connections(t.server) <= 3);
+        close(fds[i]);
+        fds[i] = fd;
+    }
+    assert_int_equal(atomic_load(&protections[PP_HTTP_FULL]), 0);
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
     test_server_stop(&t);
 }
 
@@ -581,7 +666,9 @@ int main(void)
         cmocka_unit_test(test_bytewise_and_pipelined), cmocka_unit_test(test_limits),
         cmocka_unit_test(test_inflight_budget), cmocka_unit_test(test_slow_peers),
         cmocka_unit_test(test_slow_loris),     cmocka_unit_test(test_slow_reader),
-        cmocka_unit_test(test_connection_limit), cmocka_unit_test(test_peer_gone),
+        cmocka_unit_test(test_trickle),
+        cmocka_unit_test(test_connection_limit), cmocka_unit_test(test_idle_connections_make_room),
+        cmocka_unit_test(test_peer_gone),
         cmocka_unit_test(test_graceful_stop),  cmocka_unit_test(test_port_in_use),
         cmocka_unit_test(test_bad_endpoints),  cmocka_unit_test(test_takeover),
         cmocka_unit_test(test_unix_socket),    cmocka_unit_test(test_ipv6_and_names),

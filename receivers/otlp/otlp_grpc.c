@@ -114,17 +114,11 @@ void pp_otlp_grpc_refuse(void *context, struct pp_http_request *request, const s
     answer_request(request, busy ? PP_STATUS_UNAVAILABLE : PP_STATUS_UNAUTHENTICATED, refusal->why, busy ? PP_OTLP_RETRY_DEFAULT_MS : -1);
 }
 
-static void on_warning(void *context, const char *message)
-{
-    const struct pp_otlp_server *server = context;
-
-    pp_log(PP_LOG_WARN, server->component->log_id, "%s", message);
-}
-
 const struct pp_http_handler pp_otlp_grpc_handler = {
     .authenticate = authenticate,
     .on_headers = on_headers,
     .on_request = on_request,
     .on_refuse = on_refuse,
-    .on_warning = on_warning,
+    .on_warning = pp_otlp_on_warning,
+    .on_protection = pp_otlp_on_protection,
 };

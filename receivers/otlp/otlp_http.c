@@ -255,17 +255,11 @@ void pp_otlp_http_refuse(void *context, struct pp_http_request *request, const s
             });
 }
 
-static void on_warning(void *context, const char *message)
-{
-    const struct pp_otlp_server *server = context;
-
-    pp_log(PP_LOG_WARN, server->component->log_id, "%s", message);
-}
-
 const struct pp_http_handler pp_otlp_http_handler = {
     .authenticate = authenticate,
     .on_headers = on_headers,
     .on_request = on_request,
     .on_refuse = on_refuse,
-    .on_warning = on_warning,
+    .on_warning = pp_otlp_on_warning,
+    .on_protection = pp_otlp_on_protection,
 };

@@ -119,3 +119,17 @@ void pp_otlp_receive(struct pp_otlp_call *call)
     }
     pp_receiver_emit(call->server->component, call->server->transport, batch, &call->done);
 }
+
+void pp_otlp_on_warning(void *context, const char *message)
+{
+    const struct pp_otlp_server *server = context;
+
+    pp_log(PP_LOG_WARN, server->component->log_id, "%s", message);
+}
+
+void pp_otlp_on_protection(void *context, enum pp_http_protection protection)
+{
+    const struct pp_otlp_server *server = context;
+
+    pp_counter_add(server->protections[protection], 1);
+}

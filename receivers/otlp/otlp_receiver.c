@@ -15,6 +15,12 @@ static const struct pp_metric rejected_metric = {
     .unit = "{requests}",
 };
 
+static const struct pp_metric protections_metric = {
+    .name = "profpipe_receiver_otlp_protections",
+    .help = "Connections closed or kept waiting because there was no room, or because the peer sent floods or was too slow.",
+    .unit = "{connections}",
+};
+
 struct otlp_receiver {
     struct pp_component component;
     struct pp_otlp_server grpc, http;
@@ -26,6 +32,11 @@ static void init_server(struct otlp_receiver *self, struct pp_otlp_server *serve
     const struct pp_label labels[] = {{"receiver", self->component.id}, {"transport", transport}};
 
     *server = (struct pp_otlp_server){.component = &self->component, .transport = transport, .layout = config->layout};
+    for (int p = 0; p < PP_HTTP_PROTECTIONS; p++) {
+        const struct pp_label with_reason[] = {labels[0], labels[1], {"reason", pp_http_protection_name(p)}};
+
+        server->protections[p] = pp_telemetry_counter(pp_service_telemetry(self->component.service), &protections_metric, with_reason, 3);
+    }
     server->rejected = pp_telemetry_counter(pp_service_telemetry(self->component.service), &rejected_metric, labels, 2);
 }
 

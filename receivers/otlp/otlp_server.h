@@ -25,6 +25,7 @@ struct pp_otlp_server {
     enum pp_layout layout;
     struct pp_counter *rejected; /* requests that never became a batch */
     struct pp_http_auth auth;
+    struct pp_counter *protections[PP_HTTP_PROTECTIONS];
     struct pp_tls_server *tls;
     struct pp_http_server *http;
 };
@@ -50,6 +51,10 @@ void pp_otlp_http_refuse(void *context, struct pp_http_request *request, const s
 
 /* NULL when the version header is absent or right; else why not. */
 const char *pp_otlp_version_problem(const struct pp_http_request *request);
+
+/* Handler functions that both share. */
+void pp_otlp_on_warning(void *context, const char *message);
+void pp_otlp_on_protection(void *context, enum pp_http_protection protection);
 
 /* A request whose body is complete: inflates, decodes and sends it down the pipeline; answers through call->answer. */
 void pp_otlp_receive(struct pp_otlp_call *call);

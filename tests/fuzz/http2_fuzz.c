@@ -9,6 +9,8 @@
 
 #define BODY_BYTES_MAX (64u * 1024)
 #define INFLIGHT_BYTES_MAX (160u * 1024)
+/* What an open request counts for without anything in it, at most. */
+#define REQUEST_BYTES 4096u
 #define HEADER_BYTES_MAX 4096u
 #define HEADERS_MAX 16u
 #define STREAMS_MAX 8u
@@ -65,7 +67,7 @@ static void on_request(void *context, struct pp_http_request *request)
 {
     (void)context;
     REQUIRE(request->body && request->body->len <= BODY_BYTES_MAX);
-    REQUIRE(atomic_load(&the.server->inflight_bytes) <= INFLIGHT_BYTES_MAX);
+    REQUIRE(atomic_load(&the.server->inflight_bytes) <= INFLIGHT_BYTES_MAX + STREAMS_MAX * REQUEST_BYTES);
     if (the.later && the.held_n < HELD_MAX)
         the.held[the.held_n++] = request;
     else
