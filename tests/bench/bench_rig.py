@@ -1,7 +1,9 @@
 """The parts of a measurement: pinned daemons, the C load generator and sink, CPU and memory of a process."""
+import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -46,6 +48,21 @@ def core_busy_seconds(core):
         fields = next(line for line in stat if line.startswith(f"cpu{core} ")).split()[1:]
     user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
     return (user + nice + system + irq + softirq + steal) / TICKS
+
+
+@contextlib.contextmanager
+def perf(pid, path):
+    """Records where the process spends its time meanwhile; nothing without a path."""
+    if not path:
+        yield
+        return
+    recorder = subprocess.Popen(["perf", "record", "-q", "-F", "997", "-g", "-p", str(pid), "-o", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(0.3)
+    try:
+        yield
+    finally:
+        recorder.send_signal(signal.SIGINT)
+        recorder.wait(30)
 
 
 class Tool:

@@ -39,7 +39,8 @@ TITLES = {
     "grpc-none-resource": "gRPC, `resource` edits", "grpc-none-batch": "gRPC, merged into 1 MB",
 }
 QUEUE_BYTES = 128 << 20  # profpipe's default bound of what waits
-BATCH = "batch: {sizer: bytes, min_size: 1000000, max_size: 4000000, flush_timeout: 200ms}"
+# Messages that are merged cannot be counted at the sink, so a full queue makes the generator wait instead of a window.
+BATCH = "block_on_overflow: true, batch: {sizer: bytes, min_size: 1000000, max_size: 4000000, flush_timeout: 200ms}"
 
 
 def sending_queue(path, program):

@@ -53,7 +53,8 @@ def measure(t, row, program, load, sink, options, number):
     idle_mib = rig.memory_mib(process.pid, "VmRSS")
     rig.run_load(load, sink, process.pid, port, arrivals, count=WARM_UP_MESSAGES, **flight)
     window = rows.WINDOW[size] if arrivals else 0
-    closed = rig.run_load(load, sink, process.pid, port, arrivals, seconds=options.seconds, window=window, **flight)
+    with rig.perf(process.pid, options.perf and f"{options.perf}.{name}-{size}-{program.name}-{number}"):
+        closed = rig.run_load(load, sink, process.pid, port, arrivals, seconds=options.seconds, window=window, **flight)
     best = highest_rate(load, sink, process, port, closed, options.seconds, arrivals, flight)
     rate = best["sent"]["ok"] / best["seconds"]
     half = rig.run_load(load, sink, process.pid, port, arrivals, seconds=options.seconds * 2 / 3, rate=max(1.0, rate / 2), **flight)
@@ -145,6 +146,7 @@ def arguments():
     parser.add_argument("--no-collector", action="store_true")
     parser.add_argument("--nice", type=int, default=0, help="priority of everything measured; below 0 on a machine that others use too")
     parser.add_argument("--daemon", action="store_true", help="also start, idling, memory before slow and dead backends, a second core")
+    parser.add_argument("--perf", metavar="PREFIX", help="record the closed loops with perf, one file each")
     parser.add_argument("--json", help="file that the JSON lines are appended to")
     parser.add_argument("--readme", help="file whose tables are replaced")
     parser.add_argument("--from", dest="source", help="make the tables from these JSON lines instead of measuring")
