@@ -50,7 +50,7 @@ struct pp_http_server {
     size_t shards_n;
     atomic_size_t connections;
     atomic_size_t inflight_bytes; /* memory of headers, and of bodies not yet answered */
-    atomic_uint_fast64_t warned_ms;
+    atomic_uint_fast64_t warned_ms, protections_warned_ms[PP_HTTP_PROTECTIONS];
     char address[PP_ADDRESS_TEXT_MAX];
     pthread_mutex_t lock;
     pthread_cond_t all_closed; /* signalled when `connections` falls to 0 */

@@ -64,15 +64,20 @@ void http_server_unref(struct pp_http_server *server)
     pp_free(server);
 }
 
-void http_server_warn(struct pp_http_server *server, const char *message)
+static void warn_sometimes(struct pp_http_server *server, atomic_uint_fast64_t *warned_ms, const char *message)
 {
     uint64_t now = http_now();
-    uint_fast64_t last = atomic_load(&server->warned_ms);
+    uint_fast64_t last = atomic_load(warned_ms);
 
     if (!server->handler.on_warning || (last != 0 && now < last + WARN_INTERVAL_MS))
         return;
-    if (atomic_compare_exchange_strong(&server->warned_ms, &last, now))
+    if (atomic_compare_exchange_strong(warned_ms, &last, now))
         server->handler.on_warning(server->handler.context, message);
+}
+
+void http_server_warn(struct pp_http_server *server, const char *message)
+{
+    warn_sometimes(server, &server->warned_ms, message);
 }
 
 const char *pp_http_protection_name(enum pp_http_protection protection)
@@ -95,7 +100,7 @@ void http_server_protected(struct pp_http_server *server, enum pp_http_protectio
     if (server->handler.on_protection)
         server->handler.on_protection(server->handler.context, protection);
     snprintf(message, sizeof(message), "%s: %s%s%s", server->address, texts[protection], peer ? ": " : "", peer ? peer : "");
-    http_server_warn(server, message);
+    warn_sometimes(server, &server->protections_warned_ms[protection], message);
 }
 
 void http_server_conn_opened(struct pp_http_server *server)

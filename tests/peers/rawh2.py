@@ -1,4 +1,5 @@
 """HTTP/2 frames by hand, for what no well-behaved client does: pings out of turn, streams over the limit, connections that just stay."""
+import contextlib
 import socket
 import struct
 import time
@@ -85,7 +86,8 @@ class Connection:
         frame = Frame(kind, flags, stream, self.buffer[FRAME_HEADER:FRAME_HEADER + size])
         self.buffer = self.buffer[FRAME_HEADER + size:]
         if kind in (SETTINGS, PING) and not flags & ACK:
-            self.send(kind, ACK, 0, frame.payload if kind == PING else b"")
+            with contextlib.suppress(OSError):  # it may have closed since; what it said before is still to be read
+                self.send(kind, ACK, 0, frame.payload if kind == PING else b"")
         return frame
 
     def until(self, wanted, timeout_s=10):
