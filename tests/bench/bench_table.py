@@ -84,13 +84,13 @@ def report(results):
     return f"{paths_table(results)}\n\n{daemon_table(results)}\n"
 
 
-def into_readme(path, text):
-    """Replaces what stands between the markers."""
+def replace_between(path, begin, end, text):
+    """Replaces what stands between two markers of a file."""
     with open(path) as file:
-        before, rest = file.read().split(BEGIN)
-        _, after = rest.split(END)
+        before, rest = file.read().split(begin)
+        _, after = rest.split(end)
     with open(path + ".new", "w") as out:
-        out.write(f"{before}{BEGIN}\n{text}{END}{after}")
+        out.write(f"{before}{begin}\n{text}{end}{after}")
     os.replace(path + ".new", path)
 
 

@@ -186,7 +186,7 @@ def main():
     else:
         print(table.report(results))
     if args.readme and not faults:
-        table.into_readme(args.readme, table.report(results))
+        table.replace_between(args.readme, table.BEGIN, table.END, table.report(results))
     print("\n".join(faults) or "all figures are there and sane")
     return 1 if faults else 0
 

@@ -9,6 +9,9 @@ TIMEOUT_S = 400
 
 
 def main():
+    codec = subprocess.run([sys.executable, os.path.join(os.path.dirname(BENCH), "codec_table.py"), "--quick"], timeout=TIMEOUT_S, check=False).returncode
+    if codec != 0:
+        return codec
     binary = os.environ.get("PROFPIPE_BIN")
     command = [sys.executable, BENCH, "--quick"] + (["--bin", binary] if binary else [])
     return subprocess.run(command, timeout=TIMEOUT_S, check=False).returncode

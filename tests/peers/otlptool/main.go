@@ -20,6 +20,7 @@ var commands = map[string]struct {
 	"diff":  {runDiff, "compare two sets of messages value by value"},
 	"check": {runCheck, "apply the rules of the data format to messages"},
 	"req":   {runReq, "make one HTTP request (HTTP/1.1 or h2c) with any method, headers and body"},
+	"speed": {runSpeed, "measure the Collector's codec on a message"},
 	"pack":  {runPack, "compress or decompress a file with an HTTP content encoding"},
 }
 
