@@ -285,7 +285,7 @@ static void route_batch(struct routing *self, struct pp_join *join, struct pp_ba
 static void routing_consume(struct pp_component *component, struct pp_batch *batch, struct pp_done *done)
 {
     struct pp_error err;
-    const struct pp_tables *tables = pp_batch_tables(batch, &err);
+    const struct pp_tables *tables = pp_batch_origins(batch, &err);
     struct pp_join *join = tables ? pp_join_new(done) : NULL;
 
     if (!join) {

@@ -104,6 +104,11 @@ static void test_buf(void **state)
     assert_false(pp_buf_add_byte(&buf, 'x'));
     assert_true(buf.failed);
     pp_buf_done(&buf);
+    pp_buf_init(&buf, 5);
+    assert_true(pp_buf_printf(&buf, "%d", 12345)); /* fills it to the brim */
+    assert_true(pp_buf_printf(&buf, "%s", ""));
+    assert_false(pp_buf_printf(&buf, "%d", 6));
+    pp_buf_done(&buf);
 }
 
 static bool equal_number(const void *context, uint32_t id)

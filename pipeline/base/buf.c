@@ -24,27 +24,31 @@ void pp_buf_reset(struct pp_buf *buf)
     buf->failed = false;
 }
 
-char *pp_buf_reserve(struct pp_buf *buf, size_t n)
+/* Room for `n` more bytes, whatever the maximum: at least twice what there was, and all at once what is asked for at once. */
+static bool grow(struct pp_buf *buf, size_t n)
 {
-    size_t cap = buf->cap;
+    size_t cap = buf->cap < BUF_CAP_MIN / 2 ? BUF_CAP_MIN : 2 * buf->cap;
     char *data;
 
-    if (buf->failed || n > buf->max - buf->len)
-        goto fail;
-    if (n > cap - buf->len || !buf->data) { /* an empty write to an empty buffer succeeds too */
-        cap = cap < BUF_CAP_MIN ? BUF_CAP_MIN : cap;
-        while (cap - buf->len < n)
-            cap *= 2;
-        data = pp_realloc(buf->data, cap);
-        if (!data)
-            goto fail;
-        buf->data = data;
-        buf->cap = cap;
+    if (n <= buf->cap - buf->len && buf->data) /* an empty write to an empty buffer gets its block too */
+        return true;
+    if (cap < buf->len + n)
+        cap = buf->len + n;
+    data = pp_realloc(buf->data, cap);
+    if (!data)
+        return false;
+    buf->data = data;
+    buf->cap = cap;
+    return true;
+}
+
+char *pp_buf_reserve(struct pp_buf *buf, size_t n)
+{
+    if (buf->failed || n > buf->max - buf->len || !grow(buf, n)) {
+        buf->failed = true;
+        return NULL;
     }
     return buf->data + buf->len;
-fail:
-    buf->failed = true;
-    return NULL;
 }
 
 bool pp_buf_add(struct pp_buf *buf, const void *data, size_t n)
@@ -78,18 +82,17 @@ bool pp_buf_printf(struct pp_buf *buf, const char *fmt, ...)
 {
     va_list args;
     int n;
-    char *to;
 
     va_start(args, fmt);
     n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    to = n < 0 ? NULL : pp_buf_reserve(buf, (size_t)n + 1);
-    if (!to) {
+    /* The NUL that is written behind the text does not count against the maximum. */
+    if (n < 0 || !pp_buf_reserve(buf, (size_t)n) || !grow(buf, (size_t)n + 1)) {
         buf->failed = true;
         return false;
     }
     va_start(args, fmt);
-    vsnprintf(to, (size_t)n + 1, fmt, args);
+    vsnprintf(buf->data + buf->len, (size_t)n + 1, fmt, args);
     va_end(args);
     buf->len += (size_t)n;
     return true;

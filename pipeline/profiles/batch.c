@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/mem.h"
+#include "profiles/origins.h"
 
 struct pp_batch *pp_batch_new(struct pp_context *context)
 {
@@ -59,6 +60,7 @@ void pp_batch_unref(struct pp_batch *batch)
     if (!batch || atomic_fetch_sub_explicit(&batch->refs, 1, memory_order_acq_rel) != 1)
         return;
     pp_data_free(atomic_load_explicit(&batch->data, memory_order_relaxed));
+    pp_data_free(atomic_load_explicit(&batch->origins, memory_order_relaxed));
     pp_bytes_unref(batch->wire);
     pp_bytes_unref(batch->packed);
     pp_context_unref(batch->context);
@@ -66,10 +68,12 @@ void pp_batch_unref(struct pp_batch *batch)
     pp_free(batch);
 }
 
-/* The tables once nothing but them says what the batch holds; NULL while it is as it came. */
+/* The tables once nothing but them says how much the batch holds; NULL while it is as it came, its resources perhaps excepted. */
 static const struct pp_tables *own_tables(const struct pp_batch *batch)
 {
-    return batch->wire ? NULL : &atomic_load_explicit(&batch->data, memory_order_acquire)->tables;
+    const struct pp_data *data = batch->wire ? NULL : atomic_load_explicit(&batch->data, memory_order_acquire);
+
+    return data ? &data->tables : NULL;
 }
 
 uint64_t pp_batch_samples(const struct pp_batch *batch)
@@ -95,9 +99,11 @@ uint32_t pp_batch_resources(const struct pp_batch *batch)
 
 size_t pp_batch_memory_bytes(const struct pp_batch *batch)
 {
-    const struct pp_data *data = atomic_load_explicit(&((struct pp_batch *)batch)->data, memory_order_acquire);
+    const struct pp_data *data = atomic_load_explicit(&batch->data, memory_order_acquire);
     size_t bytes = sizeof(*batch) + (batch->packed ? batch->packed->cap : 0);
 
+    if (!data)
+        data = atomic_load_explicit(&batch->origins, memory_order_acquire); /* few bytes beside the whole */
     if (data)
         return bytes + pp_data_bytes(data); /* its storage holds the message too */
     return bytes + (batch->wire ? batch->wire->cap : 0);
@@ -108,22 +114,60 @@ struct pp_context *pp_batch_context(const struct pp_batch *batch)
     return batch->context;
 }
 
-struct pp_data *pp_batch_data(struct pp_batch *batch, struct pp_error *err)
+void pp_batch_drop_wire(struct pp_batch *batch)
 {
-    struct pp_data *data = atomic_load_explicit(&batch->data, memory_order_acquire);
+    pp_bytes_unref(batch->wire); /* the storage has a reference of its own */
+    pp_bytes_unref(batch->packed);
+    batch->wire = batch->packed = NULL;
+}
+
+static struct pp_data *decode_all(struct pp_batch *batch)
+{
+    return batch->wire ? pp_data_decode(batch->wire, &batch->info, NULL) : pp_origins_complete(batch->origins, &batch->info);
+}
+
+static struct pp_data *decode_origins(struct pp_batch *batch)
+{
+    return pp_origins_decode(batch->wire, &batch->info);
+}
+
+/* What stands at `slot`, made by the first who asks. */
+static struct pp_data *decode_once(struct pp_batch *batch, _Atomic(struct pp_data *) *slot, struct pp_data *(*decode)(struct pp_batch *batch),
+                                   struct pp_error *err)
+{
+    struct pp_data *data = atomic_load_explicit(slot, memory_order_acquire);
 
     if (data)
         return data;
     pthread_mutex_lock(&batch->decode_lock);
-    data = atomic_load_explicit(&batch->data, memory_order_relaxed);
+    data = atomic_load_explicit(slot, memory_order_relaxed);
     if (!data) {
-        data = pp_data_decode(batch->wire, &batch->info);
-        atomic_store_explicit(&batch->data, data, memory_order_release);
+        data = decode(batch);
+        atomic_store_explicit(slot, data, memory_order_release);
     }
     pthread_mutex_unlock(&batch->decode_lock);
     if (!data)
         pp_error_nomem(err);
     return data;
+}
+
+struct pp_data *pp_batch_data(struct pp_batch *batch, struct pp_error *err)
+{
+    return decode_once(batch, &batch->data, decode_all, err);
+}
+
+struct pp_data *pp_batch_origins_data(struct pp_batch *batch, struct pp_error *err)
+{
+    if (atomic_load_explicit(&batch->data, memory_order_acquire) || !pp_origins_possible(&batch->info))
+        return pp_batch_data(batch, err);
+    return decode_once(batch, &batch->origins, decode_origins, err);
+}
+
+const struct pp_tables *pp_batch_origins(struct pp_batch *batch, struct pp_error *err)
+{
+    struct pp_data *data = pp_batch_origins_data(batch, err);
+
+    return data ? &data->tables : NULL;
 }
 
 const struct pp_tables *pp_batch_tables(struct pp_batch *batch, struct pp_error *err)

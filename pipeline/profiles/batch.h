@@ -66,6 +66,11 @@ struct pp_context *pp_batch_context(const struct pp_batch *batch); /* borrowed; 
 /* The decoded tables, made on first use (any thread; once). The pointer lives as long as the batch; NULL with PP_ERR_NOMEM. */
 const struct pp_tables *pp_batch_tables(struct pp_batch *batch, struct pp_error *err);
 
+/* Of the tables only `resources` and their attributes (key_values): what says where the profiles come from. Everything else is empty, or NULL
+ * where it is a pointer, and the resources' scopes have no meaning, unless the batch is decoded already. Made on first use for a small part of
+ * what all tables cost; the pointer lives as long as the batch. */
+const struct pp_tables *pp_batch_origins(struct pp_batch *batch, struct pp_error *err);
+
 /* Tables by bit, to say what an edit writes. */
 enum pp_table_set {
     PP_EDIT_STRINGS = 1 << 0,
@@ -85,6 +90,10 @@ enum pp_table_set {
  * one that shares every table not named in `tables`; the old reference is given up) and returns its tables, of which those named, and
  * the index arrays beside them, may be written until the batch is passed on. NULL on failure, *batch untouched. */
 struct pp_tables *pp_batch_edit(struct pp_batch **batch, unsigned tables, struct pp_error *err);
+
+/* pp_batch_edit for somebody who only changes resources and their attributes: the tables are those of pp_batch_origins, of which these two may
+ * be written; resources may not be added. The rest of the message is passed on as it came. */
+struct pp_tables *pp_batch_edit_origins(struct pp_batch **batch, struct pp_error *err);
 
 struct pp_encode_options {
     bool references; /* write key_strindex / string_value_strindex; default: inline, which every peer reads */
@@ -113,7 +122,7 @@ typedef bool pp_batch_part(void *arg, struct pp_batch *part);
 bool pp_batch_split(struct pp_batch *batch, const struct pp_batch_limits *limits, pp_batch_part *part, void *arg, struct pp_error *err);
 
 /* A part that keeps the resources for which `keep` says so, with only the dictionary entries in use; *ret is NULL when none is kept,
- * the same batch with one more reference when all are. */
+ * the same batch with one more reference when all are. `tables` are those of pp_batch_origins. */
 typedef bool pp_batch_keep(void *arg, const struct pp_tables *tables, uint32_t resource);
 bool pp_batch_filter_resources(struct pp_batch *batch, pp_batch_keep *keep, void *arg, struct pp_batch **ret, struct pp_error *err);
 

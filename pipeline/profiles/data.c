@@ -114,6 +114,8 @@ struct pp_data *pp_data_derive(struct pp_data *data)
         atomic_fetch_add_explicit(&copy->spans->refs, 1, memory_order_relaxed);
     copy->clean = data->clean;
     copy->references = data->references;
+    copy->message = data->message;
+    copy->pairs_decoded = data->pairs_decoded;
     if (!copy_unknown(copy, data)) {
         pp_data_free(copy);
         return NULL;

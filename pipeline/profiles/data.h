@@ -51,6 +51,9 @@ struct pp_data {
     unsigned clean;          /* tables (enum pp_table_set) that are as in the spans */
     bool references;         /* the spans hold attributes by reference */
     struct pp_storage *storage;
+    /* Of origins (origins.h) only: */
+    struct pp_bytes *message; /* kept by the storage */
+    uint32_t pairs_decoded;   /* key_values of the message; what stands behind them was edited */
 };
 
 struct pp_data *pp_data_new(struct pp_storage *storage); /* takes over the reference, also on failure */
@@ -63,8 +66,9 @@ size_t pp_data_bytes(const struct pp_data *data);
 /* Puts the zero entry into each dictionary table that is empty, which is then no longer as in the spans, and gives all others some room. */
 bool pp_data_add_zero_entries(struct pp_data *data);
 
-/* Decodes a message that pp_otlp_check has passed as `info`. NULL when memory is out. */
-struct pp_data *pp_data_decode(struct pp_bytes *wire, const struct pp_otlp_info *info);
+/* Decodes a message that pp_otlp_check has passed as `info`. NULL when memory is out. With `keep`, that storage holds the message already, and
+ * is kept alive besides. */
+struct pp_data *pp_data_decode(struct pp_bytes *wire, const struct pp_otlp_info *info, struct pp_storage *keep);
 
 /* Appends to what is known of the entry; entries come in ascending order. */
 bool pp_unknown_add(struct pp_data *data, enum pp_unknown_kind kind, uint32_t entry, struct pp_str fields);

@@ -87,9 +87,9 @@ static unsigned layout_dirt(enum pp_layout layout)
     return layout == PP_LAYOUT_1_9 ? PP_EDIT_SAMPLES : 0;
 }
 
-struct pp_data *pp_data_decode(struct pp_bytes *wire, const struct pp_otlp_info *info)
+struct pp_data *pp_data_decode(struct pp_bytes *wire, const struct pp_otlp_info *info, struct pp_storage *keep)
 {
-    struct pp_data *data = pp_data_new(pp_storage_new(wire, NULL));
+    struct pp_data *data = pp_data_new(pp_storage_new(keep ? NULL : wire, keep));
     struct pp_decode d = {.data = data, .layout = info->layout, .broken = layout_dirt(info->layout)};
     struct pp_wire w = pp_wire_from(pp_bytes_str(wire));
 

@@ -73,6 +73,8 @@ bool pp_decode_dictionary(struct pp_decode *d, struct pp_wire w);
 /* After all of the dictionary: attribute values without string references. */
 bool pp_decode_resolve_attributes(struct pp_decode *d);
 bool pp_decode_resource_profiles(struct pp_decode *d, struct pp_wire w);
+/* Of a ResourceProfiles message all but its scopes. */
+bool pp_decode_resource_alone(struct pp_decode *d, struct pp_wire w, struct pp_resource *r);
 
 /* The value with its references replaced by the strings; the same slice when it has none. */
 bool pp_value_inline(struct pp_arena *arena, const struct pp_tables *tables, struct pp_str value, struct pp_str *ret);

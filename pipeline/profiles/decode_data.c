@@ -319,7 +319,7 @@ static bool decode_scope_profiles(struct pp_decode *d, struct pp_wire w)
 }
 
 /* The resource comes before its scopes in two walks, so that its attributes stand in one piece whatever the order on the wire. */
-static bool decode_own_fields(struct pp_decode *d, struct pp_wire w, struct pp_resource *r)
+bool pp_decode_resource_alone(struct pp_decode *d, struct pp_wire w, struct pp_resource *r)
 {
     struct pp_wire sub;
     uint32_t tag;
@@ -349,7 +349,7 @@ bool pp_decode_resource_profiles(struct pp_decode *d, struct pp_wire w)
     struct pp_wire sub;
     uint32_t tag;
 
-    if (!decode_own_fields(d, w, &resource))
+    if (!pp_decode_resource_alone(d, w, &resource))
         return false;
     while (pp_wire_more(&w)) {
         const uint8_t *from = w.p;

@@ -8,6 +8,8 @@ struct pp_arena *pp_batch_arena(struct pp_batch *batch)
 {
     struct pp_data *data = atomic_load_explicit(&batch->data, memory_order_acquire);
 
+    if (!data)
+        data = atomic_load_explicit(&batch->origins, memory_order_acquire);
     assert(!batch->wire && pp_storage_is_own(data->storage));
     return &data->storage->arena;
 }
@@ -27,13 +29,11 @@ static bool own_storage(struct pp_data *data)
     return true;
 }
 
-/* The batch stops being what it came as. */
-static void mark_edited(struct pp_batch *batch, struct pp_data *data, unsigned tables)
+/* Origins beside full tables would go stale. */
+static void forget_origins(struct pp_batch *batch)
 {
-    data->clean &= ~tables;
-    pp_bytes_unref(batch->wire); /* the storage has a reference of its own */
-    pp_bytes_unref(batch->packed);
-    batch->wire = batch->packed = NULL;
+    pp_data_free(atomic_load_explicit(&batch->origins, memory_order_relaxed));
+    atomic_store_explicit(&batch->origins, NULL, memory_order_relaxed);
 }
 
 struct pp_tables *pp_batch_edit(struct pp_batch **batch, unsigned tables, struct pp_error *err)
@@ -60,6 +60,47 @@ struct pp_tables *pp_batch_edit(struct pp_batch **batch, unsigned tables, struct
         pp_batch_unref(*batch);
         *batch = derived;
     }
-    mark_edited(*batch, data, tables);
+    data->clean &= ~tables;
+    pp_batch_drop_wire(*batch);
+    forget_origins(*batch);
     return &data->tables;
+}
+
+/* A batch of its own with the same origins. */
+static struct pp_batch *derive_origins(const struct pp_batch *batch, struct pp_data *origins)
+{
+    struct pp_data *copy = pp_data_derive(origins);
+    struct pp_batch *derived = copy ? pp_batch_new(batch->context) : NULL;
+
+    if (!derived) {
+        pp_data_free(copy);
+        return NULL;
+    }
+    derived->info = batch->info;
+    atomic_init(&derived->origins, copy);
+    return derived;
+}
+
+struct pp_tables *pp_batch_edit_origins(struct pp_batch **batch, struct pp_error *err)
+{
+    struct pp_data *origins = pp_batch_origins_data(*batch, err);
+    struct pp_batch *derived = NULL;
+
+    if (!origins || !origins->message)
+        return origins ? pp_batch_edit(batch, PP_EDIT_RESOURCES, err) : NULL;
+    if (atomic_load_explicit(&(*batch)->refs, memory_order_acquire) > 1) {
+        derived = derive_origins(*batch, origins);
+        origins = derived ? derived->origins : NULL;
+    }
+    if (!origins || !pp_data_own(origins, PP_EDIT_RESOURCES) || !own_storage(origins)) {
+        pp_batch_unref(derived);
+        pp_error_nomem(err);
+        return NULL;
+    }
+    if (derived) {
+        pp_batch_unref(*batch);
+        *batch = derived;
+    }
+    pp_batch_drop_wire(*batch);
+    return &origins->tables;
 }

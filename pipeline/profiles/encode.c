@@ -1,6 +1,7 @@
 #include "profiles/encode_impl.h"
 
 #include "profiles/hash.h"
+#include "profiles/origins.h"
 
 uint8_t *pp_encode_leaf_begin(struct pp_encode *e, uint32_t field, size_t n, enum pp_unknown_kind kind, uint32_t entry,
                               struct pp_str *ret_unknown)
@@ -83,7 +84,7 @@ static bool encode_data(const struct pp_data *data, size_t bytes_guess, bool ref
     pp_buf_init(&e.out, PP_OTLP_MESSAGE_BYTES_MAX);
     e.clean = clean_tables(data, references);
     e.reserved = pp_varint_size(bytes_guess);
-    if (pp_buf_reserve(&e.out, bytes_guess) && (!references || index_strings(&e))) {
+    if (pp_buf_reserve(&e.out, bytes_guess + PP_ENCODE_SLACK_BYTES) && (!references || index_strings(&e))) {
         pp_encode_resources(&e);
         pp_encode_dictionary(&e);
         pp_encode_unknown(&e, PP_UNKNOWN_REQUEST, 0);
@@ -98,6 +99,14 @@ static bool encode_data(const struct pp_data *data, size_t bytes_guess, bool ref
     return true;
 }
 
+/* The edited origins where the rest is as it came; NULL otherwise. */
+static struct pp_data *only_origins(const struct pp_batch *batch)
+{
+    if (batch->wire || atomic_load_explicit(&batch->data, memory_order_acquire))
+        return NULL;
+    return atomic_load_explicit(&batch->origins, memory_order_acquire);
+}
+
 bool pp_batch_encode(struct pp_batch *batch, const struct pp_encode_options *options, struct pp_bytes **ret, struct pp_error *err)
 {
     struct pp_data *data;
@@ -106,6 +115,9 @@ bool pp_batch_encode(struct pp_batch *batch, const struct pp_encode_options *opt
         *ret = pp_bytes_ref(batch->wire);
         return true;
     }
+    data = options->references ? NULL : only_origins(batch);
+    if (data)
+        return pp_origins_encode(data, ret, err);
     data = pp_batch_data(batch, err);
     return data && encode_data(data, pp_batch_wire_bytes(batch), options->references, ret, err);
 }

@@ -159,21 +159,28 @@ static void encode_scope(struct pp_encode *e, uint32_t i)
     pp_out_end(&e->out, body, e->reserved);
 }
 
+void pp_encode_resource_alone(struct pp_encode *e, uint32_t i)
+{
+    const struct pp_resource *resource = &e->t->resources.v[i];
+    size_t body = pp_out_begin(&e->out, PP_RESOURCE_PROFILES_RESOURCE, 2);
+
+    encode_key_values(e, PP_RESOURCE_ATTRIBUTES, resource->attributes);
+    pp_out_add_varint(&e->out, PP_RESOURCE_DROPPED, resource->dropped_attributes_count);
+    pp_encode_unknown(e, PP_UNKNOWN_RESOURCE, i);
+    pp_out_end(&e->out, body, 2);
+}
+
 static void encode_resource(struct pp_encode *e, uint32_t i)
 {
     const struct pp_resource *resource = &e->t->resources.v[i];
-    size_t body, inner;
+    size_t body;
 
     if (pp_encode_is_clean(e, PP_EDIT_RESOURCES | PP_EDIT_SCOPES | PP_EDIT_PROFILES | PP_EDIT_SAMPLES)) {
         pp_buf_add_str(&e->out, e->data->spans->resources[i]);
         return;
     }
     body = pp_out_begin(&e->out, PP_REQUEST_RESOURCE_PROFILES, e->reserved);
-    inner = pp_out_begin(&e->out, PP_RESOURCE_PROFILES_RESOURCE, 2);
-    encode_key_values(e, PP_RESOURCE_ATTRIBUTES, resource->attributes);
-    pp_out_add_varint(&e->out, PP_RESOURCE_DROPPED, resource->dropped_attributes_count);
-    pp_encode_unknown(e, PP_UNKNOWN_RESOURCE, i);
-    pp_out_end(&e->out, inner, 2);
+    pp_encode_resource_alone(e, i);
     for (uint32_t s = 0; s < resource->scopes.n; s++)
         encode_scope(e, resource->scopes.first + s);
     pp_out_add_text(&e->out, PP_RESOURCE_PROFILES_SCHEMA_URL, resource->schema_url);

@@ -6,6 +6,9 @@
 #include "profiles/batch_impl.h"
 #include "proto/wire_out.h"
 
+/* Behind a size that is known at most: what the writers ask for beyond what they use, so that the end does not grow the block. */
+#define PP_ENCODE_SLACK_BYTES 64u
+
 struct pp_encode {
     const struct pp_data *data;
     const struct pp_tables *t;
@@ -39,5 +42,7 @@ int32_t pp_encode_string_ref(struct pp_encode *e, struct pp_str s);
 
 void pp_encode_dictionary(struct pp_encode *e);
 void pp_encode_resources(struct pp_encode *e);
+/* The Resource message of a ResourceProfiles message. */
+void pp_encode_resource_alone(struct pp_encode *e, uint32_t i);
 
 #endif

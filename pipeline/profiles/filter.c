@@ -28,24 +28,25 @@ static bool copy_kept(struct pp_batch *batch, const struct pp_data *data, const 
 
 bool pp_batch_filter_resources(struct pp_batch *batch, pp_batch_keep *keep, void *arg, struct pp_batch **ret, struct pp_error *err)
 {
-    struct pp_data *data = pp_batch_data(batch, err);
+    const struct pp_tables *origins = pp_batch_origins(batch, err);
+    struct pp_data *data;
     uint32_t n, kept_n = 0;
     bool *kept, ok = true;
 
-    if (!data)
+    if (!origins)
         return false;
-    n = data->tables.resources.n;
+    n = origins->resources.n;
     kept = pp_calloc(n, sizeof(*kept));
     if (!kept)
         return pp_error_nomem(err);
     for (uint32_t i = 0; i < n; i++)
-        kept_n += kept[i] = keep(arg, &data->tables, i);
+        kept_n += kept[i] = keep(arg, origins, i);
     if (kept_n == n && n > 0)
         *ret = pp_batch_ref(batch);
     else if (kept_n == 0)
         *ret = NULL;
     else
-        ok = copy_kept(batch, data, kept, true, ret, err);
+        ok = (data = pp_batch_data(batch, err)) && copy_kept(batch, data, kept, true, ret, err);
     pp_free(kept);
     return ok;
 }

@@ -1,5 +1,6 @@
 /* How large a batch's message is, without writing it. */
 #include "profiles/batch_impl.h"
+#include "profiles/origins.h"
 
 #include "proto/wire_out.h"
 
@@ -69,6 +70,8 @@ size_t pp_batch_wire_bytes(const struct pp_batch *batch)
 
     if (batch->wire)
         return batch->wire->len;
-    data = atomic_load_explicit(&((struct pp_batch *)batch)->data, memory_order_acquire);
+    data = atomic_load_explicit(&batch->data, memory_order_acquire);
+    if (!data)
+        return pp_origins_wire_bytes(atomic_load_explicit(&batch->origins, memory_order_acquire));
     return dictionary_bytes(&data->tables) + data_bytes(&data->tables) + unknown_bytes(data);
 }

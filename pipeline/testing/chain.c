@@ -50,7 +50,7 @@ static void show_resources(struct pp_testing_sink *sink, const struct pp_tables 
 static void sink_consume(struct pp_component *component, struct pp_batch *batch, struct pp_done *done)
 {
     struct pp_testing_sink *sink = (struct pp_testing_sink *)component;
-    const struct pp_tables *tables = pp_batch_tables(batch, NULL);
+    const struct pp_tables *tables = pp_batch_origins(batch, NULL);
 
     pthread_mutex_lock(&sinks_lock);
     sink->calls++;

@@ -58,7 +58,7 @@ static bool edit_batch(const struct resource *self, struct pp_batch **batch, str
 {
     struct pp_action_site site = {.context = pp_batch_context(*batch)};
 
-    site.edit.tables = pp_batch_edit(batch, PP_EDIT_RESOURCES, err);
+    site.edit.tables = pp_batch_edit_origins(batch, err);
     if (!site.edit.tables)
         return false;
     site.arena = pp_batch_arena(*batch);

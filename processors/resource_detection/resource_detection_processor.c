@@ -153,7 +153,7 @@ static bool add_to_resource(const struct resource_detection *self, const struct 
 
 static bool edit_batch(const struct resource_detection *self, struct pp_batch **batch, struct pp_error *err)
 {
-    const struct pp_tables *before = pp_batch_tables(*batch, err);
+    const struct pp_tables *before = pp_batch_origins(*batch, err);
     struct pp_resource_edit edit = {0};
     const struct pp_key_value *copies;
 
@@ -161,7 +161,7 @@ static bool edit_batch(const struct resource_detection *self, struct pp_batch **
         return false;
     if (!is_any_due(self, before))
         return true;
-    edit.tables = pp_batch_edit(batch, PP_EDIT_RESOURCES, err);
+    edit.tables = pp_batch_edit_origins(batch, err);
     if (!edit.tables)
         return false;
     copies = copy_detected(self, pp_batch_arena(*batch));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "profiles/batch.h"
+#include "profiles/resource_edit.h"
 #include "proto/otlp/check_state.h"
 
 #define EDIT_ALL 0x7FFu
@@ -51,6 +52,27 @@ static bool take_part(void *arg, struct pp_batch *part)
     return ++parts->n < PARTS_MAX;
 }
 
+/* Every resource gets one attribute; then the other tables are asked for. */
+static void edit_origins(const struct pp_batch *batch)
+{
+    struct pp_batch *other = pp_batch_ref((struct pp_batch *)batch);
+    struct pp_tables *t = pp_batch_edit_origins(&other, NULL);
+
+    if (!t)
+        abort();
+    for (uint32_t i = 0; i < t->resources.n; i++) {
+        struct pp_resource_edit edit = {.tables = t, .resource = i};
+
+        if (!pp_resource_set(&edit, PP_STR("set"), PP_STR("\x18\x01")))
+            abort();
+    }
+    check_again(other, &inline_keys, true);
+    if (!pp_batch_tables(other, NULL))
+        abort();
+    check_again(other, &inline_keys, false);
+    pp_batch_unref(other);
+}
+
 /* The long way alone says the same as with the quick one. */
 static void check_both_ways(struct pp_str message, enum pp_layout layout)
 {
@@ -85,6 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!pp_batch_split(batch, &limits, take_part, &parts, NULL))
             abort();
         assert(parts.n == PARTS_MAX || parts.samples == samples);
+        edit_origins(batch);
         if (!pp_batch_edit(&batch, EDIT_ALL, NULL))
             abort();
         check_again(batch, &inline_keys, true);
