@@ -31,6 +31,14 @@ def tool_path(name):
     return path
 
 
+def set_nice(pid, nice):
+    """Of every thread, and of the session where the kernel shares time out by session (autogroup): nice alone has no effect there."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        os.setpriority(os.PRIO_PROCESS, int(task), nice)
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/autogroup", "w") as group:
+        group.write(str(nice))
+
+
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat") as stat:
         fields = stat.read().rsplit(")", 1)[1].split()
@@ -71,7 +79,8 @@ class Tool:
     def __init__(self, name, *arguments):
         command = ["taskset", "-c", str(cores()[1]), tool_path(name), *map(str, arguments)]
         self.name = name
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True)
+        set_nice(self.process.pid, Program.nice)
         self.buffer = b""
         self.hello = self.reply()
 
@@ -110,6 +119,8 @@ class Tool:
 class Program:
     """What is measured: a name for the table, how to start it, which of a row's settings it gets."""
 
+    nice = 0  # of all programs and tools
+
     def __init__(self, name, binary=None, tuned=False, core_list=None):
         self.name, self.binary, self.tuned = name, binary, tuned
         self.is_collector = binary is None
@@ -121,7 +132,9 @@ class Program:
             command = [harness.peer("otelcol"), "--config", path, "--feature-gates=service.profilesSupport"]
         else:
             command = [self.binary, "--config", path, *arguments]
-        return t.start(name, ["taskset", "-c", self.core_list, *command], [port])
+        daemon = t.start(name, ["taskset", "-c", self.core_list, *command], [port])
+        set_nice(daemon.pid, self.nice)
+        return daemon
 
 
 def wait_for_sink(sink, before, count):

@@ -144,7 +144,7 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=1.5, help="of full load for each measurement")
     parser.add_argument("--bin", action="append", help="a profpipe binary (default: build/release/profpipe); may be repeated")
     parser.add_argument("--no-collector", action="store_true")
-    parser.add_argument("--nice", type=int, default=0, help="priority of everything measured; below 0 on a machine that others use too")
+    parser.add_argument("--nice", type=int, default=-10 if os.geteuid() == 0 else 0, help="priority of everything measured (below 0 as root, for a busy machine)")
     parser.add_argument("--daemon", action="store_true", help="also start, idling, memory before slow and dead backends, a second core")
     parser.add_argument("--perf", metavar="PREFIX", help="record the closed loops with perf, one file each")
     parser.add_argument("--json", help="file that the JSON lines are appended to")
@@ -160,7 +160,7 @@ def arguments():
 
 
 def measure_everything(args):
-    os.nice(args.nice)
+    rig.Program.nice = args.nice
     with tempfile.TemporaryDirectory(prefix="profpipe-bench-") as folder:
         t = harness.Test(folder)
         try:

@@ -63,8 +63,7 @@ class Soak:
 
     def set_nice(self, value):
         for pid in [self.daemon.pid, *(tool.process.pid for tool in self.loads + self.sinks)]:
-            for task in os.listdir(f"/proc/{pid}/task"):
-                os.setpriority(os.PRIO_PROCESS, int(task), value)
+            rig.set_nice(pid, value)
 
     def highest_rates(self):
         """Messages a second of each load, which has the core for itself half of the time."""
