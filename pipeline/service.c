@@ -59,6 +59,12 @@ bool pp_service_new(const struct pp_service_options *options, struct pp_service 
         pp_free(service);
         return false;
     }
+    if (!pp_slab_trim_init(&service->slab_trim, service->loops.loops[0])) {
+        pp_loop_pool_done(&service->loops);
+        pp_telemetry_free(service->telemetry);
+        pp_free(service);
+        return pp_error_nomem(err);
+    }
     service->shutdown_timeout_ms = options->shutdown_timeout_ms ? options->shutdown_timeout_ms : PP_SHUTDOWN_TIMEOUT_MS_DEFAULT;
     make_instance_id(service->instance_id);
     service->started_unix_ns = pp_clock_unix_ns();
@@ -74,6 +80,7 @@ void pp_service_free(struct pp_service *service)
     if (!service)
         return;
     pp_metrics_server_stop(service->metrics_server);
+    pp_slab_trim_done(&service->slab_trim);
     pp_loop_pool_done(&service->loops);
     pp_telemetry_free(service->telemetry);
     pthread_cond_destroy(&service->requested);

@@ -6,6 +6,7 @@
 
 #include "pipeline/instance.h"
 #include "pipeline/run.h"
+#include "pipeline/slab_trim.h"
 
 struct pp_metrics_server;
 
@@ -18,6 +19,7 @@ struct pp_graph {
 
 struct pp_service {
     struct pp_loop_pool loops;
+    struct pp_slab_trim slab_trim;
     struct pp_telemetry *telemetry;
     struct pp_metrics_server *metrics_server;
     uint64_t shutdown_timeout_ms;

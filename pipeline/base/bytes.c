@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "base/slab.h"
 #include "base/mem.h"
 
 static struct pp_bytes *wrap(char *data, size_t len, size_t cap)
@@ -15,11 +16,28 @@ static struct pp_bytes *wrap(char *data, size_t len, size_t cap)
     return bytes;
 }
 
+static struct pp_bytes *new_slab(size_t len)
+{
+    size_t cap;
+    char *data = pp_slab_new(len, &cap);
+    struct pp_bytes *bytes = data ? wrap(data, len, cap) : NULL;
+
+    if (bytes)
+        bytes->slab = true;
+    else
+        pp_slab_free(data, cap);
+    return bytes;
+}
+
 struct pp_bytes *pp_bytes_new(size_t len)
 {
-    char *data = pp_malloc(len);
-    struct pp_bytes *bytes = data ? wrap(data, len, len) : NULL;
+    struct pp_bytes *bytes;
+    char *data;
 
+    if (len >= PP_SLAB_BYTES_MIN)
+        return new_slab(len);
+    data = pp_malloc(len);
+    bytes = data ? wrap(data, len, len) : NULL;
     if (!bytes)
         pp_free(data);
     return bytes;
@@ -56,6 +74,9 @@ void pp_bytes_unref(struct pp_bytes *bytes)
 {
     if (!bytes || atomic_fetch_sub_explicit(&bytes->refs, 1, memory_order_acq_rel) != 1)
         return;
-    pp_free(bytes->data);
+    if (bytes->slab)
+        pp_slab_free(bytes->data, bytes->cap);
+    else
+        pp_free(bytes->data);
     pp_free(bytes);
 }

@@ -8,12 +8,14 @@
 
 struct pp_bytes {
     atomic_uint refs;
-    char *data; /* pp_malloc'ed, owned; written only before the first share */
+    char *data; /* owned; written only before the first share */
     size_t len;
     size_t cap; /* allocated size: what the block costs, for memory accounting */
+    bool slab; /* `data` is a slab, else of pp_malloc */
 };
 
-/* A new block of `len` uninitialised bytes, one reference; NULL when memory is out. */
+/* `len` uninitialised bytes (perhaps a bit more: cap), one reference; NULL when memory is out. Large ones come from the kept slabs
+ * of base/slab.h. The caller may lower `len` before the first share. */
 struct pp_bytes *pp_bytes_new(size_t len);
 struct pp_bytes *pp_bytes_copy(struct pp_str s);
 /* Takes the buffer's memory (the buffer is empty afterwards); NULL, buffer untouched, when memory is out or it has failed. */

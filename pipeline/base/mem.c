@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static _Thread_local size_t alloc_count;
 static _Thread_local size_t alloc_fail_at;
@@ -62,4 +63,17 @@ char *pp_strdup(const char *s)
 void pp_free(void *p)
 {
     free(p);
+}
+
+void *pp_pages_new(size_t size)
+{
+    void *pages = fails_now() ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return pages == MAP_FAILED ? NULL : pages;
+}
+
+void pp_pages_free(void *pages, size_t size)
+{
+    if (pages)
+        munmap(pages, size);
 }

@@ -12,6 +12,10 @@ void *pp_reallocarray(void *p, size_t count, size_t size);
 char *pp_strdup(const char *s);
 void pp_free(void *p);
 
+/* Whole pages straight from the system, zeroed, `size` a multiple of the page size; back to it at once. */
+void *pp_pages_new(size_t size);
+void pp_pages_free(void *pages, size_t size);
+
 static inline void pp_freep(void *p)
 {
     pp_free(*(void **)p);

@@ -143,6 +143,14 @@ static bool choose_protocol(struct http_conn *conn, struct pp_str data)
     return same ? http_h2_init(conn) : http_h1_init(conn);
 }
 
+static void on_room(void *arg, char **ret_at, size_t *ret_n)
+{
+    struct http_conn *conn = arg;
+
+    if (conn->protocol && conn->protocol->room)
+        conn->protocol->room(conn, ret_at, ret_n);
+}
+
 static void on_data(void *arg, struct pp_str data)
 {
     struct http_conn *conn = arg;
@@ -189,6 +197,7 @@ static void on_error(void *arg, const char *why)
 }
 
 static const struct pp_stream_events stream_events = {
+    .on_room = on_room,
     .on_open = on_open,
     .on_data = on_data,
     .on_end = on_end,

@@ -5,9 +5,13 @@
 #include "base/mem.h"
 #include "net/http_internal.h"
 
-/* A body whose length is announced gets this much at once; the rest only as bytes really come. */
-#define BODY_TRUSTED_BYTES (1024u * 1024)
+/* A body whose length is announced gets this much address space at once; the rest only as bytes really come. */
+#define BODY_TRUSTED_BYTES (4u * 1024 * 1024)
 #define BODY_FIRST_BYTES (16u * 1024)
+/* What it counts for at first: pages are touched only as bytes come. */
+#define BODY_CHARGED_BYTES (256u * 1024)
+/* Read at once to a body's own place. */
+#define DIRECT_BYTES_MAX (256u * 1024)
 /* Of a request's headers and of what the handler adds. */
 #define ARENA_BYTES_MAX (4u * 1024 * 1024)
 /* What an open request costs without a header, about. */
@@ -70,7 +74,7 @@ void http_exchange_unref(struct http_exchange *exchange)
     pp_bytes_unref(exchange->request.body);
     pp_bytes_unref(exchange->out_body);
     pp_buf_done(&exchange->held);
-    pp_buf_done(&exchange->body);
+    pp_bytes_unref(exchange->body);
     pp_vec_done(&exchange->headers);
     pp_arena_done(&exchange->request.arena);
     http_server_unref(exchange->server);
@@ -167,7 +171,6 @@ static bool admit(struct http_exchange *exchange)
             return false;
         http_exchange_unref(exchange);
     }
-    pp_buf_init(&exchange->body, SIZE_MAX);
     if (!request->grpc && request->has_content_length) {
         if (request->content_length > request->body_bytes_max) {
             refuse_oversize(exchange);
@@ -227,33 +230,66 @@ bool http_exchange_on_headers(struct http_exchange *exchange)
     return admit(exchange);
 }
 
-/* Makes room for `n` more bytes, charged to the server's budget. 0, or the status to refuse with. */
-static int body_reserve(struct http_exchange *exchange, size_t n)
+/* The next step of something that grows from `first` by doubling: at least `need`, no more than the body will have. */
+static size_t next_step(const struct http_exchange *exchange, size_t now, size_t first, size_t need)
 {
-    struct pp_http_server *server = exchange->server;
-    struct pp_buf *body = &exchange->body;
-    size_t need = body->len + n, want;
-    char *data;
+    size_t want = now ? now * 2 : first;
 
-    if (need <= body->cap)
-        return 0;
-    want = body->cap ? body->cap * 2 : exchange->body_expected ? BODY_TRUSTED_BYTES : BODY_FIRST_BYTES;
     if (exchange->body_expected && want > exchange->body_expected)
         want = exchange->body_expected;
-    if (want < need)
-        want = need;
-    if (atomic_fetch_add_explicit(&server->inflight_bytes, want - body->cap, memory_order_relaxed) + want - body->cap >
-        server->options.inflight_bytes_max) {
-        atomic_fetch_sub_explicit(&server->inflight_bytes, want - body->cap, memory_order_relaxed);
-        return 503;
+    return want < need ? need : want;
+}
+
+/* Charges the server's budget for a body of `need` bytes. */
+static bool charge(struct http_exchange *exchange, size_t need)
+{
+    struct pp_http_server *server = exchange->server;
+    size_t more;
+
+    if (need <= exchange->charged)
+        return true;
+    more = next_step(exchange, exchange->charged, BODY_CHARGED_BYTES, need) - exchange->charged;
+    if (atomic_fetch_add_explicit(&server->inflight_bytes, more, memory_order_relaxed) + more > server->options.inflight_bytes_max) {
+        atomic_fetch_sub_explicit(&server->inflight_bytes, more, memory_order_relaxed);
+        return false;
     }
-    exchange->charged += want - body->cap;
-    data = pp_realloc(body->data, want);
-    if (!data)
-        return 503;
-    body->data = data;
-    body->cap = want;
-    return 0;
+    exchange->charged += more;
+    return true;
+}
+
+/* Makes room for `n` more bytes. False when the budget or memory is out. */
+static bool body_reserve(struct http_exchange *exchange, size_t n)
+{
+    size_t need = exchange->body_n + n, cap = exchange->body ? exchange->body->cap : 0;
+    struct pp_bytes *body;
+
+    if (!charge(exchange, need))
+        return false;
+    if (need <= cap)
+        return true;
+    body = pp_bytes_new(next_step(exchange, cap, exchange->body_expected ? BODY_TRUSTED_BYTES : BODY_FIRST_BYTES, need));
+    if (!body)
+        return false;
+    if (exchange->body_n)
+        memcpy(body->data, exchange->body->data, exchange->body_n);
+    pp_bytes_unref(exchange->body);
+    exchange->body = body;
+    return true;
+}
+
+bool http_exchange_room(struct http_exchange *exchange, char **ret_at, size_t *ret_n)
+{
+    size_t n = exchange->body_expected - exchange->body_n;
+
+    if (exchange->body_expected == 0 || n < HTTP_DIRECT_BYTES_MIN)
+        return false;
+    if (n > DIRECT_BYTES_MAX)
+        n = DIRECT_BYTES_MAX;
+    if (!body_reserve(exchange, n))
+        return false; /* and the bytes, once they are there, are refused */
+    *ret_at = exchange->body->data + exchange->body_n;
+    *ret_n = n;
+    return true;
 }
 
 /* Takes the 5 bytes before a gRPC message out of the stream. */
@@ -285,7 +321,7 @@ static bool take_prefix(struct http_exchange *exchange, struct pp_str *data)
             return false;
         }
     }
-    if (data->n > exchange->body_expected - exchange->body.len) {
+    if (data->n > exchange->body_expected - exchange->body_n) {
         http_exchange_refuse(exchange, 400, "more than one message in a unary call");
         return false;
     }
@@ -294,8 +330,6 @@ static bool take_prefix(struct http_exchange *exchange, struct pp_str *data)
 
 bool http_exchange_on_body(struct http_exchange *exchange, struct pp_str data)
 {
-    int status;
-
     if (exchange->answered)
         return false;
     exchange->progress_ms = http_now();
@@ -303,17 +337,18 @@ bool http_exchange_on_body(struct http_exchange *exchange, struct pp_str data)
         return false;
     if (data.n == 0)
         return true;
-    if (data.n > exchange->request.body_bytes_max - exchange->body.len) {
+    if (data.n > exchange->request.body_bytes_max - exchange->body_n) {
         refuse_oversize(exchange);
         return false;
     }
-    status = body_reserve(exchange, data.n);
-    if (status != 0) {
-        http_exchange_refuse(exchange, status, "too much data in flight, try again");
+    if (!body_reserve(exchange, data.n)) {
+        http_exchange_refuse(exchange, 503, "too much data in flight, try again");
         return false;
     }
-    memcpy(exchange->body.data + exchange->body.len, data.p, data.n);
-    exchange->body.len += data.n;
+    /* Not what was read to its place at once. */
+    if (data.p != exchange->body->data + exchange->body_n)
+        memcpy(exchange->body->data + exchange->body_n, data.p, data.n);
+    exchange->body_n += data.n;
     return true;
 }
 
@@ -327,7 +362,7 @@ static bool grpc_is_whole(struct http_exchange *exchange)
         pp_grpc_respond(&exchange->request, &status, NULL);
         return false;
     }
-    if (exchange->prefix_n < PP_GRPC_PREFIX_SIZE || exchange->body.len < exchange->body_expected) {
+    if (exchange->prefix_n < PP_GRPC_PREFIX_SIZE || exchange->body_n < exchange->body_expected) {
         http_exchange_refuse(exchange, 400, "gRPC message is cut short");
         return false;
     }
@@ -342,11 +377,13 @@ void http_exchange_on_end(struct http_exchange *exchange)
     exchange->end_of_request = true;
     if (exchange->answered || (request->grpc && !grpc_is_whole(exchange)))
         return;
-    request->body = exchange->body.data ? pp_bytes_take(&exchange->body) : pp_bytes_new(0);
+    request->body = exchange->body ? exchange->body : pp_bytes_new(0);
     if (!request->body) {
         http_exchange_refuse(exchange, 503, "out of memory, try again");
         return;
     }
+    exchange->body = NULL;
+    request->body->len = exchange->body_n;
     exchange->phase = HTTP_HANDLING;
     hand_over(exchange);
     handler->on_request(handler->context, request);
@@ -554,7 +591,7 @@ uint64_t http_exchange_deadline(const struct http_exchange *exchange)
     case HTTP_BODY:
         at = earlier(at, exchange->started_ms, options->read_timeout_ms);
         at = earlier(at, exchange->progress_ms, options->stall_timeout_ms);
-        at = at_most(at, pace_end(exchange->started_ms, options->stall_timeout_ms, exchange->body.len));
+        at = at_most(at, pace_end(exchange->started_ms, options->stall_timeout_ms, exchange->body_n));
         break;
     case HTTP_HELD:
     case HTTP_HANDLING:

@@ -325,6 +325,22 @@ static size_t consume(struct http_conn *conn, struct pp_str in)
     return used;
 }
 
+/* A head is looked for in a small slice, so that most of a large body behind it comes straight to its place. */
+#define HEAD_READ_BYTES (32u * 1024)
+
+static void h1_room(struct http_conn *conn, char **ret_at, size_t *ret_n)
+{
+    struct h1 *h1 = conn->state;
+    struct http_exchange *exchange = h1->exchange;
+
+    if (h1->lingering || !is_reading(h1))
+        return;
+    if (!exchange)
+        *ret_n = HEAD_READ_BYTES;
+    else if (h1->in.len == 0 && !exchange->answered)
+        http_exchange_room(exchange, ret_at, ret_n);
+}
+
 static void h1_data(struct http_conn *conn, struct pp_str data)
 {
     struct h1 *h1 = conn->state;
@@ -477,6 +493,7 @@ static void h1_release(struct http_conn *conn)
 }
 
 const struct http_protocol http_h1_protocol = {
+    .room = h1_room,
     .data = h1_data,
     .end = h1_end,
     .settle = h1_settle,

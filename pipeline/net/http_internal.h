@@ -71,6 +71,8 @@ bool http_shard_make_room(struct http_shard *shard);
 /* How a protocol runs a connection. All on the loop's thread, between http_conn_enter and http_conn_leave; any of them may close
  * the connection, except `deadline` and `release`. */
 struct http_protocol {
+    /* As pp_stream_events.on_room; may be NULL. */
+    void (*room)(struct http_conn *conn, char **ret_at, size_t *ret_n);
     void (*data)(struct http_conn *conn, struct pp_str data);
     void (*end)(struct http_conn *conn); /* the peer sends no more */
     /* The outermost callback is over: write what has gathered, go on with input that waited. */
@@ -152,7 +154,8 @@ struct http_exchange {
 
     bool holds;         /* HTTP/2: the connection is not read from because of it */
     struct pp_buf held; /* HTTP/2: body bytes that came in one block with the headers of a held request */
-    struct pp_buf body;
+    struct pp_bytes *body; /* being filled; NULL before its first byte */
+    size_t body_n;
     uint64_t body_expected; /* bytes, when known; 0 */
     size_t charged;         /* of server->inflight_bytes, for the body; given back with the answer */
     size_t head_charged;    /* the same for the headers; given back with the exchange */
@@ -185,7 +188,12 @@ bool http_exchange_charge_head(struct http_exchange *exchange, size_t n);
 int http_exchange_add_header(struct http_exchange *exchange, struct pp_str name, struct pp_str value);
 /* The header section is complete: asks the handler. False when the request is answered already, or held. */
 bool http_exchange_on_headers(struct http_exchange *exchange);
-/* Body bytes in order. False when the request was refused for them and is answered. */
+/* Where the next bytes of a body of known length may be read to, at least HTTP_DIRECT_BYTES_MIN of them; false when they go
+ * through a buffer. */
+bool http_exchange_room(struct http_exchange *exchange, char **ret_at, size_t *ret_n);
+#define HTTP_DIRECT_BYTES_MIN (16u * 1024)
+/* Body bytes in order, perhaps read to where http_exchange_room said. False when the request was refused for them and is
+ * answered. */
 bool http_exchange_on_body(struct http_exchange *exchange, struct pp_str data);
 /* The request is complete: over to the handler. */
 void http_exchange_on_end(struct http_exchange *exchange);

@@ -22,6 +22,7 @@ struct pp_stream {
     struct pp_task resume; /* looks for bytes that TLS holds already, which no poll would announce */
     bool resume_posted;
     bool reading;
+    bool unwanted; /* bytes came while reading was off */
     bool handshaking;
     bool ended;      /* the peer's half is over */
     bool want_write; /* a write waits for room */
@@ -33,14 +34,23 @@ struct pp_stream {
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
-/* Asks for exactly the events that somebody waits for. */
+/* Whether to go on asking for bytes that nobody wants: most requests are answered before the next one comes, and two system calls a
+ * request are spared. */
+static bool lingers(const struct pp_stream *stream)
+{
+    return (stream->polled & UV_READABLE) && !stream->handshaking && !stream->unwanted;
+}
+
+/* Asks for the events that somebody waits for. */
 static void update_poll(struct pp_stream *stream)
 {
     int events = 0;
 
     if (stream->closed)
         return;
-    if ((stream->reading && !stream->ended) || (stream->handshaking && !stream->tls_wants_write))
+    if (!stream->ended && (stream->reading || lingers(stream)))
+        events |= UV_READABLE;
+    if (stream->handshaking && !stream->tls_wants_write)
         events |= UV_READABLE;
     if (stream->want_write || stream->tls_wants_write)
         events |= UV_WRITABLE;
@@ -134,38 +144,62 @@ static void post_resume(struct pp_stream *stream)
 }
 
 /* Fills `to`, as far as a TLS record at a time allows: the callers want large slices. */
-static enum read_result read_block(struct pp_stream *stream, char *to, size_t *ret_n, const char **ret_why)
+static enum read_result read_block(struct pp_stream *stream, char *to, size_t room, size_t *ret_n, const char **ret_why)
 {
     size_t filled = 0;
     enum read_result result = READ_SOME;
 
     if (!stream->ssl)
-        return read_clear(stream, to, PP_LOOP_SCRATCH_BYTES, ret_n, ret_why);
-    while (result == READ_SOME && filled < PP_LOOP_SCRATCH_BYTES) {
+        return read_clear(stream, to, room, ret_n, ret_why);
+    while (result == READ_SOME && filled < room) {
         size_t n = 0;
 
-        result = read_tls(stream, to + filled, PP_LOOP_SCRATCH_BYTES - filled, &n, ret_why);
+        result = read_tls(stream, to + filled, room - filled, &n, ret_why);
         filled += n;
     }
     *ret_n = filled;
     return result;
 }
 
+struct room {
+    char *at; /* NULL: the loop's scratch block is wanted, and memory for it is out */
+    size_t n;
+    bool theirs; /* the owner of the stream has named the place */
+};
+
+static struct room find_room(struct pp_stream *stream)
+{
+    struct room room = {.n = PP_LOOP_SCRATCH_BYTES};
+
+    if (stream->events->on_room)
+        stream->events->on_room(stream->arg, &room.at, &room.n);
+    room.theirs = room.at != NULL;
+    if (!room.at)
+        room.at = pp_loop_scratch(stream->loop);
+    return room;
+}
+
 static void read_some(struct pp_stream *stream)
 {
-    char *scratch = pp_loop_scratch(stream->loop);
+    bool theirs = false;
 
-    if (!scratch) {
-        fail(stream, "out of memory");
-        return;
-    }
     for (int i = 0; i < READS_PER_TURN && !stream->closed && stream->reading && !stream->ended; i++) {
         size_t n = 0;
         const char *why = "";
-        enum read_result result = read_block(stream, scratch, &n, &why);
+        struct room room = find_room(stream);
+        enum read_result result;
 
+        if (!room.at) {
+            fail(stream, "out of memory");
+            return;
+        }
+        /* A place for just so many bytes is full: most often that was the end of a message, and nothing else is there yet. */
+        if (theirs && !room.theirs && !stream->ssl)
+            return;
+        theirs = room.theirs;
+        result = read_block(stream, room.at, room.n, &n, &why);
         if (n > 0)
-            stream->events->on_data(stream->arg, (struct pp_str){scratch, n});
+            stream->events->on_data(stream->arg, (struct pp_str){room.at, n});
         if (stream->closed)
             return;
         if (result == READ_FAILED) {
@@ -178,7 +212,7 @@ static void read_some(struct pp_stream *stream)
             return;
         }
         /* A short read of clear text means an empty socket: saves the call that would say so. */
-        if (result == READ_WAIT || (!stream->ssl && n < PP_LOOP_SCRATCH_BYTES))
+        if (result == READ_WAIT || (!stream->ssl && n < room.n))
             return;
     }
     if (!stream->closed && stream->ssl && SSL_has_pending(stream->ssl))
@@ -199,8 +233,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         stream->want_write = false;
         stream->events->on_writable(stream->arg);
     }
-    if (!stream->closed && !stream->handshaking && (events & UV_READABLE))
+    if (!stream->closed && !stream->handshaking && (events & UV_READABLE)) {
+        stream->unwanted = !stream->reading;
         read_some(stream);
+    }
     update_poll(stream);
 }
 
@@ -273,6 +309,7 @@ void pp_stream_set_reading(struct pp_stream *stream, bool on)
     if (stream->closed || stream->reading == on)
         return;
     stream->reading = on;
+    stream->unwanted = false;
     if (on && stream->ssl && SSL_has_pending(stream->ssl))
         post_resume(stream);
     update_poll(stream);
