@@ -233,6 +233,50 @@ static void test_limits(void **state)
     test_server_stop(&t);
 }
 
+/* Bodies that are read straight to their place, one behind the other on one connection: no byte goes astray at the seams, whether the next
+ * request waits in the socket while one is handled or comes later. */
+static void test_large_and_pipelined(void **state)
+{
+    static const struct {
+        const char *path;
+        size_t n;
+    } requests[] = {{"/echo", 300000}, {"/later", 40000}, {"/echo", 20}, {"/later", 5000000}, {"/echo", 32768}};
+    struct test_server t;
+    struct pp_buf out, bodies;
+    char *answer, *at;
+    int fd;
+
+    (void)state;
+    start(&t, 1);
+    pp_buf_init(&out, SIZE_MAX);
+    pp_buf_init(&bodies, SIZE_MAX);
+    for (size_t i = 0; i < 5; i++) {
+        size_t from = bodies.len;
+
+        for (size_t k = 0; k < requests[i].n; k++)
+            pp_buf_add_byte(&bodies, (char)('a' + (k + k / 1000 + i) % 26));
+        pp_buf_printf(&out, "POST %s HTTP/1.1\r\nHost: x\r\nConnection: %s\r\nContent-Length: %zu\r\n\r\n", requests[i].path,
+                      i == 4 ? "close" : "keep-alive", requests[i].n);
+        pp_buf_add(&out, bodies.data + from, requests[i].n);
+    }
+    fd = test_connect(&t);
+    test_send(fd, pp_buf_str(&out));
+    at = answer = test_read_all(fd, SIZE_MAX / 2, NULL);
+    close(fd);
+    for (size_t i = 0, from = 0; i < 5; from += requests[i++].n) {
+        at = strstr(at, "\r\n\r\n");
+        assert_non_null(at);
+        at += 4;
+        assert_memory_equal(at, bodies.data + from, requests[i].n);
+        at += requests[i].n;
+    }
+    assert_int_equal(*at, '\0');
+    free(answer);
+    pp_buf_done(&out);
+    pp_buf_done(&bodies);
+    test_server_stop(&t);
+}
+
 static void test_inflight_budget(void **state)
 {
     struct test_server t;
@@ -663,7 +707,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_curl),           cmocka_unit_test(test_bodies_of_many_sizes),
         cmocka_unit_test(test_big_answer),     cmocka_unit_test(test_raw_h1),
-        cmocka_unit_test(test_bytewise_and_pipelined), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_bytewise_and_pipelined), cmocka_unit_test(test_large_and_pipelined),
+        cmocka_unit_test(test_limits),
         cmocka_unit_test(test_inflight_budget), cmocka_unit_test(test_slow_peers),
         cmocka_unit_test(test_slow_loris),     cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_trickle),
