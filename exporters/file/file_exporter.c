@@ -9,6 +9,8 @@
 #include "file_seen.h"
 #include "file_snapshot.h"
 #include "pipeline/exporter_base.h"
+#include "pipeline/service.h"
+#include "pipeline/telemetry.h"
 
 /* A document that takes long to write is written less often: at most a tenth of the time goes into it. */
 #define SNAPSHOT_REST_FACTOR 10u
@@ -22,7 +24,14 @@ struct file_exporter {
     struct pp_file_stream stream;
     struct pp_file_groups groups;
     struct pp_file_snapshot snapshot;
+    struct pp_counter *lost_bytes;
     struct pp_error send_error; /* what the last result's message points into */
+};
+
+static const struct pp_metric lost_metric = {
+    .name = "profpipe_exporter_file_lost_bytes",
+    .help = "Bytes of accepted data that were still buffered when the exporter ended and could not be written.",
+    .unit = "By",
 };
 
 static struct file_exporter *exporter_of(struct pp_component *self)
@@ -67,14 +76,35 @@ static struct pp_result result_of(const struct pp_error *err)
     return PP_RESULT_PERMANENT(err->message);
 }
 
+/* Says once that writing fails, and once that it works again. */
+static void note_write(struct file_exporter *x, bool ok, const struct pp_error *err)
+{
+    struct pp_component *self = &x->base.component;
+
+    if (!ok && !x->failing) {
+        pp_log(PP_LOG_ERROR, self->log_id, "%s; %s", err->message,
+               config_of(x)->flush_interval ? "keeps what it has and tries again" : "senders are asked to come back");
+        pp_component_report(self, PP_COMPONENT_RECOVERABLE_ERROR, "%s", err->message);
+    } else if (ok && x->failing) {
+        pp_log(PP_LOG_INFO, self->log_id, "writes to %s again", config_of(x)->path);
+        pp_component_report(self, PP_COMPONENT_OK, "%s", "");
+    }
+    x->failing = !ok;
+}
+
 static void file_send(struct pp_component *self, void *worker, struct pp_batch *batch, uint64_t deadline_mono_ms, struct pp_result *ret)
 {
     struct file_exporter *x = exporter_of(self);
+    bool ok;
 
     (void)worker;
     (void)deadline_mono_ms;
     pthread_mutex_lock(&x->lock);
-    *ret = write_batch(x, batch, &x->send_error) ? PP_RESULT_ACCEPTED : result_of(&x->send_error);
+    ok = write_batch(x, batch, &x->send_error);
+    *ret = ok ? PP_RESULT_ACCEPTED : result_of(&x->send_error);
+    /* With a buffer the flusher meets the same fault. */
+    if (config_of(x)->flush_interval == 0 && ret->outcome != PP_PERMANENT)
+        note_write(x, ok, &x->send_error);
     pthread_mutex_unlock(&x->lock);
 }
 
@@ -85,21 +115,6 @@ static bool flush(struct file_exporter *x, struct pp_error *err)
     if (pp_file_is_snapshot(config))
         return !x->snapshot.dirty || pp_file_snapshot_write(&x->snapshot, err);
     return pp_file_is_grouped(config) ? pp_file_groups_flush(&x->groups, err) : pp_file_stream_flush(&x->stream, err);
-}
-
-/* Says once that writing fails, and once that it works again. */
-static void note_flush(struct file_exporter *x, bool ok, const struct pp_error *err)
-{
-    struct pp_component *self = &x->base.component;
-
-    if (!ok && !x->failing) {
-        pp_log(PP_LOG_ERROR, self->log_id, "%s; keeps what it has and tries again", err->message);
-        pp_component_report(self, PP_COMPONENT_RECOVERABLE_ERROR, "%s", err->message);
-    } else if (ok && x->failing) {
-        pp_log(PP_LOG_INFO, self->log_id, "writes to %s again", config_of(x)->path);
-        pp_component_report(self, PP_COMPONENT_OK, "%s", "");
-    }
-    x->failing = !ok;
 }
 
 static void wait_until(struct file_exporter *x, uint64_t mono_ns)
@@ -124,7 +139,7 @@ static void *flusher_main(void *arg)
         if (x->stop)
             break;
         began = pp_clock_mono_ns();
-        note_flush(x, flush(x, &err), &err);
+        note_write(x, flush(x, &err), &err);
         rest_ns = (pp_clock_mono_ns() - began) * SNAPSHOT_REST_FACTOR;
         if (rest_ns < (uint64_t)config_of(x)->flush_interval)
             rest_ns = (uint64_t)config_of(x)->flush_interval;
@@ -176,13 +191,14 @@ static bool open_output(struct file_exporter *x, struct pp_error *err)
     return pp_file_stream_open(&x->stream, config, config->path, pp_file_seen_before(config->path) || config->append || config->rotation, err);
 }
 
-static bool close_output(struct file_exporter *x, struct pp_error *err)
+static bool close_output(struct file_exporter *x, uint64_t *lost_bytes, struct pp_error *err)
 {
     const struct pp_file_config *config = config_of(x);
     bool ok;
 
     if (!pp_file_is_snapshot(config))
-        return pp_file_is_grouped(config) ? pp_file_groups_close(&x->groups, err) : pp_file_stream_close(&x->stream, err);
+        return pp_file_is_grouped(config) ? pp_file_groups_close(&x->groups, lost_bytes, err)
+                                          : pp_file_stream_close(&x->stream, lost_bytes, err);
     ok = flush(x, err);
     pp_file_snapshot_done(&x->snapshot);
     return ok;
@@ -196,6 +212,8 @@ static bool file_create(struct pp_component *self, struct pp_error *err)
 
     if (!pp_exporter_create(&x->base, &ops, NULL, NULL, 0, err))
         return false;
+    x->lost_bytes = pp_telemetry_counter(self->service ? pp_service_telemetry(self->service) : NULL, &lost_metric,
+                                         &(const struct pp_label){"exporter", self->id}, 1);
     pthread_mutex_init(&x->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -207,9 +225,12 @@ static bool file_create(struct pp_component *self, struct pp_error *err)
 static void close_and_say(struct file_exporter *x)
 {
     struct pp_error err = {0};
+    uint64_t lost_bytes = 0;
 
-    if (x->open && !close_output(x, &err))
-        pp_log(PP_LOG_ERROR, x->base.component.log_id, "%s; what was not yet written is lost", err.message);
+    if (x->open && !close_output(x, &lost_bytes, &err))
+        pp_log(PP_LOG_ERROR, x->base.component.log_id, "%s; what was not yet written is lost (%llu bytes)", err.message,
+               (unsigned long long)lost_bytes);
+    pp_counter_add(x->lost_bytes, lost_bytes);
     x->open = false;
 }
 

@@ -21,6 +21,8 @@
 #include "file_snapshot.h"
 #include "file_stream.h"
 
+static uint64_t lost; /* bytes, of all streams that were closed in a test */
+
 struct world {
     char dir[64];
     char path[128];
@@ -34,6 +36,7 @@ static int world_open(void **state)
     strcpy(w->dir, "/tmp/pp_file_test.XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     snprintf(w->path, sizeof(w->path), "%s/data.bin", w->dir);
+    lost = 0;
     w->config = *(const struct pp_file_config *)pp_file_config_group.defaults;
     w->config.path = w->path;
     w->config.format = PP_FILE_PROTO;
@@ -89,19 +92,54 @@ static void test_framing(void **state)
     assert_content(w->path, "", 0);
     assert_true(pp_file_stream_flush(&s, &err));
     assert_content(w->path, "\0\0\0\3abc\0\0\0\0", 11);
-    assert_true(pp_file_stream_close(&s, &err));
+    assert_true(pp_file_stream_close(&s, &lost, &err));
 
     w->config.format = PP_FILE_JSON;
     w->config.flush_interval = 0;
     assert_true(pp_file_stream_open(&s, &w->config, w->path, true, &err));
     assert_true(pp_file_stream_add(&s, PP_STR("{}"), &err));
     assert_content(w->path, "\0\0\0\3abc\0\0\0\0{}\n", 14);
-    assert_true(pp_file_stream_close(&s, &err));
+    assert_true(pp_file_stream_close(&s, &lost, &err));
     assert_true(pp_file_stream_open(&s, &w->config, w->path, false, &err));
     assert_content(w->path, "", 0);
-    assert_true(pp_file_stream_close(&s, &err));
+    assert_true(pp_file_stream_close(&s, &lost, &err));
     assert_false(pp_file_stream_open(&s, &w->config, "/nonexistent/x", false, &err));
     assert_string_equal(err.message, "cannot open /nonexistent/x: No such file or directory");
+}
+
+static size_t size_of(const char *path)
+{
+    struct stat st;
+
+    assert_int_equal(stat(path, &st), 0);
+    return (size_t)st.st_size;
+}
+
+/* Renamed away, removed, and cut short by others: what comes then is in the file at the path, whole. */
+static void test_rotated_away(void **state)
+{
+    struct world *w = *state;
+    struct pp_file_stream s;
+    struct pp_error err = {0};
+    char aside[sizeof(w->path) + 2];
+
+    w->config.flush_interval = 0;
+    snprintf(aside, sizeof(aside), "%s.1", w->path);
+    assert_true(pp_file_stream_open(&s, &w->config, w->path, false, &err));
+    assert_true(pp_file_stream_add(&s, PP_STR("one"), &err));
+    assert_int_equal(rename(w->path, aside), 0);
+    assert_true(pp_file_stream_add(&s, PP_STR("two"), &err));
+    assert_content(aside, "\0\0\0\3one", 7);
+    assert_content(w->path, "\0\0\0\3two", 7);
+    assert_int_equal(unlink(w->path), 0);
+    assert_true(pp_file_stream_add(&s, PP_STR("three"), &err));
+    assert_content(w->path, "\0\0\0\5three", 9);
+    assert_int_equal(truncate(w->path, 0), 0);
+    assert_true(pp_file_stream_add(&s, PP_STR("four"), &err));
+    assert_int_equal(s.size, size_of(w->path));
+    assert_true(pp_file_stream_close(&s, &lost, &err));
+    assert_content(w->path, "\0\0\0\4four", 8);
+    unlink(aside);
 }
 
 /* A disk that is full in the middle of a message: the message is refused, the file ends before it, and later it fits. */
@@ -134,7 +172,7 @@ static void test_disk_full(void **state)
     }
     assert_true(pp_file_stream_add(&s, (struct pp_str){large, sizeof(large)}, &err));
     assert_int_equal(s.size, 2 * (sizeof(large) + 4));
-    assert_true(pp_file_stream_close(&s, &err));
+    assert_true(pp_file_stream_close(&s, &lost, &err));
 }
 
 /* With a buffer what was accepted stays in it until the disk has room. */
@@ -156,8 +194,15 @@ static void test_disk_full_buffered(void **state)
     assert_true(pp_file_stream_add(&s, PP_STR("two"), &err));
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
     assert_content(w->path, "", 0);
-    assert_true(pp_file_stream_close(&s, &err));
+    assert_true(pp_file_stream_close(&s, &lost, &err));
     assert_content(w->path, "\0\0\0\3one\0\0\0\3two", 14);
+    assert_int_equal(lost, 0);
+    assert_true(pp_file_stream_open(&s, &w->config, w->path, false, &err));
+    assert_true(pp_file_stream_add(&s, PP_STR("one"), &err));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_false(pp_file_stream_close(&s, &lost, &err));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(lost, 7);
 }
 
 static size_t count_files(const char *dir, const char *prefix)
@@ -188,7 +233,7 @@ static void test_rotation(void **state)
         usleep(3000); /* rotated names tell milliseconds apart */
     }
     assert_int_equal(s.size, n + 4);
-    assert_true(pp_file_stream_close(&s, &err));
+    assert_true(pp_file_stream_close(&s, &lost, &err));
     assert_int_equal(count_files(w->dir, "data-"), 2);
     assert_int_equal(count_files(w->dir, "data.bin"), 1);
     free(large);
@@ -335,7 +380,7 @@ static void test_snapshot_replace(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_WORLD(test_framing),     IN_WORLD(test_disk_full), IN_WORLD(test_disk_full_buffered),
+        IN_WORLD(test_framing),     IN_WORLD(test_disk_full), IN_WORLD(test_disk_full_buffered), IN_WORLD(test_rotated_away),
         IN_WORLD(test_rotation),    IN_WORLD(test_backups),   cmocka_unit_test(test_group_paths),
         cmocka_unit_test(test_seen), IN_WORLD(test_folders),     IN_WORLD(test_snapshot_replace),
     };

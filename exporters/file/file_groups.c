@@ -75,6 +75,7 @@ static bool keep_wanted(void *arg, const struct pp_tables *tables, uint32_t reso
 static bool close_oldest(struct pp_file_groups *g, struct pp_error *err)
 {
     size_t oldest = 0;
+    uint64_t lost_bytes = 0; /* none: it has just been flushed */
     bool ok;
 
     for (size_t i = 1; i < g->open.n; i++)
@@ -83,7 +84,7 @@ static bool close_oldest(struct pp_file_groups *g, struct pp_error *err)
     /* What cannot be written stays in its buffer, and the file open. */
     if (!pp_file_stream_flush(&g->open.v[oldest].stream, err))
         return false;
-    ok = pp_file_stream_close(&g->open.v[oldest].stream, err);
+    ok = pp_file_stream_close(&g->open.v[oldest].stream, &lost_bytes, err);
     g->open.v[oldest] = g->open.v[--g->open.n];
     return ok;
 }
@@ -161,12 +162,12 @@ bool pp_file_groups_flush(struct pp_file_groups *g, struct pp_error *err)
     return ok;
 }
 
-bool pp_file_groups_close(struct pp_file_groups *g, struct pp_error *err)
+bool pp_file_groups_close(struct pp_file_groups *g, uint64_t *lost_bytes, struct pp_error *err)
 {
     bool ok = true;
 
     for (size_t i = 0; i < g->open.n; i++)
-        ok &= pp_file_stream_close(&g->open.v[i].stream, ok ? err : NULL);
+        ok &= pp_file_stream_close(&g->open.v[i].stream, lost_bytes, ok ? err : NULL);
     pp_vec_done(&g->open);
     return ok;
 }

@@ -30,6 +30,6 @@ bool pp_file_groups_check(const struct pp_file_groups *groups, struct pp_error *
 
 /* All open files; the first error is reported, the rest is still done. */
 bool pp_file_groups_flush(struct pp_file_groups *groups, struct pp_error *err);
-bool pp_file_groups_close(struct pp_file_groups *groups, struct pp_error *err);
+bool pp_file_groups_close(struct pp_file_groups *groups, uint64_t *lost_bytes, struct pp_error *err);
 
 #endif

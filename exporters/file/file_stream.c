@@ -61,12 +61,37 @@ static void undo(struct pp_file_stream *s, uint64_t before, size_t written, size
     *ret_kept = written;
 }
 
+/* A file that was renamed or removed under us (logrotate, a cleaner) is left alone, and a new one begun at the path: what would go into a removed file
+ * is lost for everybody. One that was cut (copytruncate) is shorter than we think. */
+static bool follow_path(struct pp_file_stream *s, struct pp_error *err)
+{
+    struct stat opened, named;
+    int old = s->fd;
+
+    if (fstat(s->fd, &opened) != 0 || !S_ISREG(opened.st_mode))
+        return true; /* a pipe or a device stays */
+    if (stat(s->path, &named) == 0 && named.st_dev == opened.st_dev && named.st_ino == opened.st_ino) {
+        s->size = (uint64_t)opened.st_size;
+        return true;
+    }
+    if (!open_file(s, true, err)) {
+        s->fd = old;
+        return false;
+    }
+    close(old);
+    return true;
+}
+
 /* All of `data`, or as much as *ret_kept says. */
 static bool write_whole(struct pp_file_stream *s, struct pp_str data, size_t *ret_kept, struct pp_error *err)
 {
-    uint64_t before = s->size;
     size_t written = 0;
+    uint64_t before;
 
+    *ret_kept = 0;
+    if (!follow_path(s, err))
+        return false;
+    before = s->size;
     while (written < data.n) {
         ssize_t n = write(s->fd, data.p + written, data.n - written);
 
@@ -195,10 +220,11 @@ bool pp_file_stream_add(struct pp_file_stream *s, struct pp_str message, struct 
     return false;
 }
 
-bool pp_file_stream_close(struct pp_file_stream *s, struct pp_error *err)
+bool pp_file_stream_close(struct pp_file_stream *s, uint64_t *lost_bytes, struct pp_error *err)
 {
     bool ok = s->fd < 0 || pp_file_stream_flush(s, err);
 
+    *lost_bytes += s->pending.len;
     if (s->fd >= 0 && close(s->fd) != 0 && ok)
         ok = io_error(s, "close", err);
     pp_buf_done(&s->pending);

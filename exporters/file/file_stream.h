@@ -23,11 +23,11 @@ bool pp_file_stream_open(struct pp_file_stream *stream, const struct pp_file_con
  * flush_interval is 0. On failure (disk full) the message is not in the file nor in the buffer: the caller may offer it again. */
 bool pp_file_stream_add(struct pp_file_stream *stream, struct pp_str message, struct pp_error *err);
 
-/* Writes what is buffered. On failure it stays buffered, and the file ends with a whole message; if even that cannot be had, what is written stays and
+/* Writes what is buffered; where the file has been renamed or removed meanwhile, to a new one at the path. On failure it stays buffered, and the file ends with a whole message; if even that cannot be had, what is written stays and
  * the rest follows it next time. */
 bool pp_file_stream_flush(struct pp_file_stream *stream, struct pp_error *err);
 
-/* Flushes and closes; the error is the flush's. Frees everything in any case. */
-bool pp_file_stream_close(struct pp_file_stream *stream, struct pp_error *err);
+/* Flushes and closes; the error is the flush's. Frees everything in any case: what could not be written is added to *lost_bytes. */
+bool pp_file_stream_close(struct pp_file_stream *stream, uint64_t *lost_bytes, struct pp_error *err);
 
 #endif

@@ -45,6 +45,7 @@ struct h2 {
     size_t held_n; /* of them; while there are any the connection is not read from */
     struct pp_buf out;
     size_t out_sent;
+    uint64_t out_stuck_ms; /* since when the peer has taken nothing of `out`; 0: nothing waits */
     bool ended;
     uint64_t idle_since_ms;
     uint64_t heard_ms;       /* last bytes from the peer */
@@ -469,6 +470,16 @@ static bool gather(struct http_conn *conn)
     return true;
 }
 
+static void note_stuck(struct http_conn *conn, bool progress)
+{
+    struct h2 *h2 = conn->state;
+
+    if (h2->out_stuck_ms != 0 && !progress)
+        return;
+    h2->out_stuck_ms = http_now();
+    conn->rearm = true;
+}
+
 static void flush(struct http_conn *conn)
 {
     struct h2 *h2 = conn->state;
@@ -490,8 +501,11 @@ static void flush(struct http_conn *conn)
         if (n < 0)
             return;
         h2->out_sent += (size_t)n;
-        if (h2->out_sent < h2->out.len)
+        if (h2->out_sent < h2->out.len) {
+            note_stuck(conn, n > 0);
             return;
+        }
+        h2->out_stuck_ms = 0;
     }
 }
 
@@ -545,6 +559,15 @@ static uint64_t keepalive_deadline(const struct http_conn *conn)
     return options->ping_timeout_ms ? h2->ping_sent_ms + options->ping_timeout_ms : PP_HTTP_NEVER;
 }
 
+/* Frames of the connection itself (acknowledgements, GOAWAY) have no stream whose time runs out. */
+static uint64_t output_deadline(const struct http_conn *conn)
+{
+    const struct h2 *h2 = conn->state;
+    uint64_t stall = conn->shard->server->options.stall_timeout_ms;
+
+    return h2->out_stuck_ms == 0 || stall == 0 ? PP_HTTP_NEVER : h2->out_stuck_ms + stall;
+}
+
 static uint64_t idle_deadline(const struct http_conn *conn)
 {
     const struct h2 *h2 = conn->state;
@@ -560,6 +583,7 @@ static uint64_t h2_deadline(struct http_conn *conn)
 
     at = min_time(at, keepalive_deadline(conn));
     at = min_time(at, idle_deadline(conn));
+    at = min_time(at, output_deadline(conn));
     if (!h2->notified)
         at = min_time(at, conn->age_limit_ms);
     for (const struct http_exchange *exchange = h2->exchanges; exchange; exchange = exchange->next)
@@ -626,7 +650,9 @@ static void h2_expire(struct http_conn *conn, uint64_t now_ms)
     struct h2 *h2 = conn->state;
     uint64_t grace = conn->shard->server->options.max_connection_age_grace_ms;
 
-    if (now_ms >= h2->abort_at_ms) {
+    if (now_ms >= output_deadline(conn))
+        http_server_protected(conn->shard->server, PP_HTTP_SLOW, conn->peer);
+    if (now_ms >= h2->abort_at_ms || now_ms >= output_deadline(conn)) {
         http_conn_close(conn);
         return;
     }

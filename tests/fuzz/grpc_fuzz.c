@@ -41,7 +41,7 @@ static bool nothing_else(void *arg)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const encodings[8] = {"identity", "gzip", "deflate", "zstd", "snappy", "x-snappy-framed", "lz4", "unknown"};
-    struct pp_otlp_server otlp = {.component = received_component(), .rejected = received_rejected(), .transport = "grpc", .message_bytes_max = MESSAGE_BYTES_MAX};
+    struct pp_otlp_server otlp = {.transport = "grpc", .message_bytes_max = MESSAGE_BYTES_MAX};
     struct pp_http_server_options options = PP_HTTP_SERVER_DEFAULTS;
     struct memory_peer peer = {.piece_bytes = SIZE_MAX, .reads_bytes = SIZE_MAX, .between = nothing_else, .half_closes = true};
     struct pp_http_handler handler = pp_otlp_grpc_handler;
@@ -50,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 2 || size > INPUT_BYTES_MAX)
         return 0;
+    received_fill(&otlp);
     handler.context = &otlp;
     options.endpoint = "memory";
     options.http2_only = true;

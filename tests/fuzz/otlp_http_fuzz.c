@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct pp_http_server_config config = {PP_HTTP_SERVER_DEFAULTS_BODY};
     struct pp_otlp_server otlp = {
-        .component = received_component(), .rejected = received_rejected(), .transport = "http", .message_bytes_max = MESSAGE_BYTES_MAX, .http_config = &config, .include_metadata = true};
+        .transport = "http", .message_bytes_max = MESSAGE_BYTES_MAX, .http_config = &config, .include_metadata = true};
     struct pp_http_server_options options = PP_HTTP_SERVER_DEFAULTS;
     struct memory_peer peer = {.between = nothing_else};
     struct pp_http_handler handler = pp_otlp_http_handler;
@@ -33,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 1 || size > INPUT_BYTES_MAX)
         return 0;
+    received_fill(&otlp);
     handler.context = &otlp;
     options.endpoint = "memory";
     options.body_bytes_max = MESSAGE_BYTES_MAX;

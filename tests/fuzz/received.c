@@ -8,19 +8,17 @@ static struct pp_component component = {.id = "otlp", .log_id = "receiver otlp"}
 static struct pp_result result;
 static unsigned count;
 
-struct pp_component *received_component(void)
+void received_fill(struct pp_otlp_server *server)
 {
-    return &component;
-}
-
-struct pp_counter *received_rejected(void)
-{
-    static const struct pp_metric metric = {.name = "rejected"};
+    static const struct pp_metric metric = {.name = "counted"};
     static struct pp_counter *counter;
 
     if (!counter)
         counter = pp_telemetry_counter(NULL, &metric, NULL, 0);
-    return counter;
+    server->component = &component;
+    server->rejected = counter;
+    for (int p = 0; p < PP_HTTP_PROTECTIONS; p++)
+        server->protections[p] = counter;
 }
 
 void received_answer(enum pp_outcome outcome)

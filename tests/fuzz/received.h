@@ -5,10 +5,8 @@
 
 #include "otlp_server.h"
 
-/* The component that the server belongs to. */
-struct pp_component *received_component(void);
-/* Its counter. */
-struct pp_counter *received_rejected(void);
+/* Gives the server its component and counters. */
+void received_fill(struct pp_otlp_server *server);
 /* What the next batches are answered with. */
 void received_answer(enum pp_outcome outcome);
 /* Batches since the last call. */
