@@ -132,6 +132,7 @@ static void contexts_free(void *p)
     struct pp_codec_contexts *contexts = p;
 
     libdeflate_free_decompressor(contexts->inflater);
+    libdeflate_free_compressor(contexts->deflater);
     ZSTD_freeDCtx(contexts->zstd_decoder);
     ZSTD_freeCCtx(contexts->zstd_encoder);
     LZ4F_freeDecompressionContext(contexts->lz4_decoder);

@@ -18,6 +18,8 @@ pp_encode_fn pp_gzip_encode, pp_zlib_encode, pp_zstd_encode, pp_snappy_encode, p
 /* Thread-local contexts, freed when their thread ends. */
 struct pp_codec_contexts {
     struct libdeflate_decompressor *inflater;
+    struct libdeflate_compressor *deflater;
+    int deflater_level;
     struct ZSTD_DCtx_s *zstd_decoder;
     struct ZSTD_CCtx_s *zstd_encoder;
     struct LZ4F_dctx_s *lz4_decoder;

@@ -10,7 +10,10 @@
 #define GUESS_MIN 4096u
 /* Shortest gzip member: 10 bytes of header, 2 of data, 8 behind. */
 #define GZIP_MEMBER_MIN 20u
-#define LEVEL_DEFAULT 6
+/* Half the time of level 6 for 3 to 6 % more bytes on profiles, and within 6 % of what Go's gzip makes of them at its default. */
+#define LEVEL_DEFAULT 1
+/* Compressors of higher levels hold megabytes and are not kept for the next message. */
+#define LEVEL_KEPT_MAX 9
 
 typedef enum libdeflate_result member_fn(struct libdeflate_decompressor *, const void *, size_t, void *, size_t, size_t *,
                                          size_t *);
@@ -94,10 +97,36 @@ bool pp_zlib_decode(struct pp_str in, struct pp_buf *out, struct pp_error *err)
     return used == in.n || pp_codec_invalid("zlib", "bytes behind the end", err);
 }
 
-static bool deflate_whole(bool gzip, struct pp_str in, int level, struct pp_buf *out, struct pp_error *err)
+/* The thread's, when it is of that level, else a new one; NULL when memory is out. */
+static struct libdeflate_compressor *take_compressor(int level)
 {
-    struct libdeflate_compressor *compressor =
-        libdeflate_alloc_compressor(level == PP_COMPRESS_LEVEL_DEFAULT ? LEVEL_DEFAULT : level);
+    struct pp_codec_contexts *contexts = pp_codec_contexts();
+    struct libdeflate_compressor *compressor = contexts ? contexts->deflater : NULL;
+
+    if (!compressor || contexts->deflater_level != level)
+        return libdeflate_alloc_compressor(level);
+    contexts->deflater = NULL;
+    return compressor;
+}
+
+static void give_back_compressor(struct libdeflate_compressor *compressor, int level)
+{
+    struct pp_codec_contexts *contexts = pp_codec_contexts();
+
+    if (contexts && level <= LEVEL_KEPT_MAX) {
+        struct libdeflate_compressor *old = contexts->deflater;
+
+        contexts->deflater = compressor;
+        contexts->deflater_level = level;
+        compressor = old;
+    }
+    libdeflate_free_compressor(compressor);
+}
+
+static bool deflate_whole(bool gzip, struct pp_str in, int wanted, struct pp_buf *out, struct pp_error *err)
+{
+    int level = wanted == PP_COMPRESS_LEVEL_DEFAULT ? LEVEL_DEFAULT : wanted;
+    struct libdeflate_compressor *compressor = take_compressor(level);
     size_t bound, n = 0;
     bool ok;
 
@@ -111,7 +140,7 @@ static bool deflate_whole(bool gzip, struct pp_str in, int level, struct pp_buf 
         ok = n > 0 || pp_error_set(err, PP_ERR_INTERNAL, "libdeflate refused to compress");
     }
     out->len = n;
-    libdeflate_free_compressor(compressor);
+    give_back_compressor(compressor, level);
     return ok;
 }
 

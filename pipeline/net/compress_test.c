@@ -310,6 +310,20 @@ static void test_no_memory(void **state)
         }
         assert_true(n > 2);
         pp_bytes_unref(packed);
+        n = 1;
+        for (bool failed = true; failed; n++) {
+            struct pp_error err = {0};
+
+            assert_true(n < 1000);
+            packed = NULL;
+            pp_alloc_fail_at(n);
+            failed = !pp_compress(encoding, PP_COMPRESS_LEVEL_DEFAULT, (struct pp_str){text, 200000}, &packed, &err);
+            failed = failed || pp_alloc_count() >= n;
+            pp_alloc_fail_at(0);
+            assert_true(packed || err.kind == PP_ERR_NOMEM);
+            pp_bytes_unref(packed);
+        }
+        assert_true(n > 2);
     }
     free(text);
 #else

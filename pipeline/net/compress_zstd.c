@@ -6,9 +6,10 @@
  * 128 MiB, accepted as far as the caller's own limit on the content goes. */
 #define WINDOW_LOG_MIN 23
 #define WINDOW_LOG_MAX 27
-/* A decoder that has grown past this is not kept for the next message. */
+/* A context that has grown past this is not kept for the next message. */
 #define CONTEXT_KEEP_MAX (16u * 1024 * 1024)
-#define LEVEL_DEFAULT 3
+/* What the Collector uses over HTTP, too. */
+#define LEVEL_DEFAULT 1
 
 static int window_log(size_t bytes_max)
 {
@@ -70,6 +71,10 @@ bool pp_zstd_encode(struct pp_str in, int level, struct pp_buf *out, struct pp_e
         return false;
     n = ZSTD_compressCCtx(contexts->zstd_encoder, out->data, bound, in.p, in.n,
                           level == PP_COMPRESS_LEVEL_DEFAULT ? LEVEL_DEFAULT : level);
+    if (ZSTD_sizeof_CCtx(contexts->zstd_encoder) > CONTEXT_KEEP_MAX) {
+        ZSTD_freeCCtx(contexts->zstd_encoder);
+        contexts->zstd_encoder = NULL;
+    }
     if (ZSTD_isError(n))
         return pp_error_set(err, PP_ERR_INTERNAL, "zstd: %s", ZSTD_getErrorName(n));
     out->len = n;
