@@ -214,19 +214,6 @@ void pp_component_report(struct pp_component *self, enum pp_component_status sta
     pp_instance_report(self->instance, status, message);
 }
 
-void *pp_component_extension(const struct pp_component *self, const char *id, enum pp_capability capability)
-{
-    const struct pp_instance *instance = self->instance;
-
-    for (size_t i = 0; instance && i < instance->uses_n; i++) {
-        struct pp_component *extension = instance->uses[i].extension;
-
-        if (strcmp(instance->uses[i].id, id) == 0 && extension->factory->interface)
-            return extension->factory->interface(extension, capability);
-    }
-    return NULL;
-}
-
 const char *pp_component_pipeline(const struct pp_component *self, size_t i)
 {
     return pp_downstream_pipeline(self->downstream, i);

@@ -52,46 +52,58 @@ static bool add(struct curl_slist **list, const char *name, const char *value)
     return longer != NULL;
 }
 
-static bool given(const struct pp_string_map *headers, const char *name)
-{
-    for (size_t i = 0; i < headers->n; i++) {
-        if (pp_str_eq_nocase(pp_str_c(headers->v[i].key), pp_str_c(name))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool add_default(struct curl_slist **list, const struct pp_string_map *headers,
+static bool add_default(struct curl_slist **list, const struct pp_header_set *headers,
                         const char *name, const char *value)
 {
-    return !value || given(headers, name) || add(list, name, value);
+    return !value || pp_header_set_find(headers, name) || add(list, name, value);
 }
 
-struct curl_slist *pp_http_headers_make(const struct pp_http_post_options *options)
+/* No round trip to ask whether a body is welcome. */
+static bool add_no_expect(struct curl_slist **list, const struct pp_header_set *headers)
 {
-    const struct pp_string_map *headers = &options->config->headers;
+    struct curl_slist *longer;
+
+    if (pp_header_set_find(headers, "Expect")) {
+        return true;
+    }
+    longer = curl_slist_append(*list, "Expect:");
+    if (longer) {
+        *list = longer;
+    }
+    return longer != NULL;
+}
+
+struct curl_slist *pp_http_headers_make(const struct pp_http_post_options *options,
+                                        const struct pp_header_set *headers)
+{
     struct curl_slist *list = NULL;
     bool ok = true;
 
     for (size_t i = 0; ok && i < headers->n; i++) {
-        ok = add(&list, headers->v[i].key, headers->v[i].value);
+        ok = add(&list, headers->v[i].name.p, headers->v[i].value.p);
     }
     ok = ok && add_default(&list, headers, "Host", options->url->host) &&
          add_default(&list, headers, "Content-Type", options->content_type) &&
          add_default(&list, headers, "Content-Encoding", options->content_encoding) &&
          add_default(&list, headers, "User-Agent", "profpipe/" PP_VERSION) &&
-         add_default(&list, headers, PP_OTLP_VERSION_HEADER, PP_OTLP_VERSION);
-    if (ok && !given(headers, "Expect")) {
-        struct curl_slist *longer =
-            curl_slist_append(list, "Expect:"); /* no round trip to ask whether a body is welcome */
-
-        ok = longer != NULL;
-        list = longer ? longer : list;
-    }
+         add_default(&list, headers, PP_OTLP_VERSION_HEADER, PP_OTLP_VERSION) &&
+         add_no_expect(&list, headers);
     if (!ok) {
         curl_slist_free_all(list);
         return NULL;
     }
     return list;
+}
+
+bool pp_http_headers_configured(const struct pp_http_post_options *options,
+                                struct pp_header_set *ret, struct pp_error *err)
+{
+    const struct pp_string_map *headers = &options->config->headers;
+
+    for (size_t i = 0; i < headers->n; i++) {
+        if (!pp_header_set_put(ret, headers->v[i].key, pp_str_c(headers->v[i].value), err)) {
+            return false;
+        }
+    }
+    return true;
 }

@@ -6,7 +6,11 @@
 
 #include "http_post.h"
 
-/* The user's headers, and ours where he did not give one of that name. NULL when memory is out. */
-struct curl_slist *pp_http_headers_make(const struct pp_http_post_options *options);
+/* Those of `headers`, the user's, and ours where there is none of that name. NULL when memory is out. */
+struct curl_slist *pp_http_headers_make(const struct pp_http_post_options *options,
+                                        const struct pp_header_set *headers);
+/* The user's headers as the configuration has them, checked by pp_http_headers_check. */
+bool pp_http_headers_configured(const struct pp_http_post_options *options,
+                                struct pp_header_set *ret, struct pp_error *err);
 
 #endif

@@ -11,6 +11,9 @@
 #include "http_tls.h"
 #include "pipeline/exporter_base.h"
 
+/* Of the user's and an extension's headers. */
+#define HEADER_BYTES_MAX (1u << 20)
+
 struct pp_http_poster {
     struct pp_http_post_options options;
     struct curl_slist *headers;
@@ -86,6 +89,33 @@ static CURL *easy_new(struct pp_http_poster *poster, const struct pp_tls_materia
     return easy;
 }
 
+/* The headers of the next request; the list that the handle has stays until it gets the new one. */
+static bool set_headers(struct pp_http_poster *poster, const struct pp_context *context,
+                        struct pp_error *err)
+{
+    struct pp_arena arena = {.bytes_limit = HEADER_BYTES_MAX};
+    struct pp_header_set set = {.arena = &arena};
+    struct curl_slist *list = NULL;
+
+    if (pp_http_headers_configured(&poster->options, &set, err) &&
+        pp_client_auth_headers(poster->options.auth, context, &set, err)) {
+        list = pp_http_headers_make(&poster->options, &set);
+        if (!list) {
+            pp_error_nomem(err);
+        }
+    }
+    pp_arena_done(&arena);
+    if (!list) {
+        return false;
+    }
+    if (poster->easy) {
+        curl_easy_setopt(poster->easy, CURLOPT_HTTPHEADER, list);
+    }
+    curl_slist_free_all(poster->headers);
+    poster->headers = list;
+    return true;
+}
+
 struct pp_http_poster *pp_http_poster_new(const struct pp_http_post_options *options,
                                           struct pp_error *err)
 {
@@ -97,16 +127,22 @@ struct pp_http_poster *pp_http_poster_new(const struct pp_http_post_options *opt
     }
     poster->options = *options;
     pp_buf_init(&poster->body, PP_ANSWER_BYTES_MAX);
-    poster->headers = pp_http_headers_make(options);
     if (options->url->connect) {
         poster->connect = curl_slist_append(NULL, options->url->connect);
     }
-    if (!poster->headers || !poster->connect != !options->url->connect) {
+    if (!poster->connect != !options->url->connect) {
         pp_error_nomem(err);
-        pp_http_poster_free(poster);
-        return NULL;
+    } else if (options->auth || set_headers(poster, NULL, err)) {
+        return poster;
     }
-    return poster;
+    pp_http_poster_free(poster);
+    return NULL;
+}
+
+bool pp_http_post_sign(struct pp_http_poster *poster, const struct pp_context *context,
+                       struct pp_error *err)
+{
+    return set_headers(poster, context, err);
 }
 
 static void disconnect(struct pp_http_poster *poster)

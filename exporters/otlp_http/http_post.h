@@ -3,6 +3,7 @@
 #define PP_EXPORTERS_HTTP_POST_H
 
 #include "config/groups/http_client.h"
+#include "otlp_client/client_auth.h"
 #include "otlp_client/client_tls.h"
 #include "otlp_client/otlp_answer.h"
 #include "otlp_url.h"
@@ -15,6 +16,7 @@ struct pp_http_post_options {
     const struct pp_http_client_config *config;
     const struct pp_otlp_url *url;
     struct pp_client_tls *tls; /* NULL: http:// */
+    const struct pp_client_auth *auth; /* NULL: nothing signs */
     const char *content_type;
     const char *content_encoding; /* NULL: none */
 };
@@ -37,6 +39,11 @@ struct pp_http_answer {
     char redirect[PP_ANSWER_TEXT_MAX];           /* where a 3xx answer points; "" */
     int64_t retry_after_ms;                      /* of Retry-After, seconds or date; -1: none */
 };
+
+/* Before each post of a poster with `auth`: the headers of a request that carries a batch with `context`.
+ * False: it must not be sent. */
+bool pp_http_post_sign(struct pp_http_poster *poster, const struct pp_context *context,
+                       struct pp_error *err);
 
 /* Waits at most until the deadline (pp_clock_mono_ms), or what pp_exporter_deadline makes of it
  * meanwhile. */

@@ -68,6 +68,7 @@ struct otlp_http {
     struct pp_exporter exporter; /* first */
     struct pp_otlp_url url;
     struct pp_client_tls *tls; /* from start on, with https */
+    const struct pp_client_auth *auth;
     struct pp_otlp_request_options request;
     struct pp_counter *rejected;
 };
@@ -134,6 +135,7 @@ static void *worker_open(struct pp_component *self, struct pp_error *err)
         .config = &config->client,
         .url = &exporter->url,
         .tls = exporter->tls,
+        .auth = exporter->auth,
         .content_type = exporter->request.json ? TYPE_JSON : TYPE_PROTOBUF,
     };
 
@@ -231,8 +233,15 @@ static void send_batch(struct pp_component *self, void *worker_, struct pp_batch
     struct otlp_http *exporter = (struct otlp_http *)self;
     struct worker *worker = worker_;
     struct pp_http_answer answer;
-    struct pp_bytes *body = pp_otlp_request_make(batch, &exporter->request, &worker->text, ret);
+    struct pp_bytes *body;
 
+    if (exporter->auth &&
+        !pp_http_post_sign(worker->poster, pp_batch_context(batch), &worker->text)) {
+        pp_error_prefix(&worker->text, "%s", exporter->url.shown);
+        pp_result_from_error(&worker->text, ret);
+        return;
+    }
+    body = pp_otlp_request_make(batch, &exporter->request, &worker->text, ret);
     if (!body) {
         return;
     }
@@ -264,6 +273,9 @@ static bool otlp_http_create(struct pp_component *self, struct pp_error *err)
         .json = config->encoding == ENCODING_JSON,
         .encode.references = config->references,
     };
+    if (!pp_client_auth_find(self, client->auth, false, &exporter->auth, err)) {
+        return false;
+    }
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return pp_error_set(err, PP_ERR_INTERNAL, "libcurl does not start");
     }

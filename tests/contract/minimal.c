@@ -15,6 +15,9 @@ static const struct {
     {PP_EXPORTER, "file", "{path: contract.json}"},
     {PP_CONNECTOR, "routing",
      "{default_pipelines: [profiles/down], table: [{statement: 'route() where attributes[\"a\"] == \"b\"', pipelines: [profiles/down]}]}"},
+    {PP_EXTENSION, "basicauth", "{htpasswd: {inline: 'a:b'}}"},
+    {PP_EXTENSION, "bearertokenauth", "{token: t}"},
+    {PP_EXTENSION, "headers_setter", "{headers: [{key: k, value: v}]}"},
     {PP_EXTENSION, "health_check", "{endpoint: 'localhost:0'}"},
     {PP_EXTENSION, "zpages", "{endpoint: 'localhost:0'}"},
 };
