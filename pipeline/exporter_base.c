@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "pipeline/exporter_flight.h"
+#include "pipeline/exporter_storage.h"
 
 /* Requests that wait when an exporter has no queue: each has a sender that waits for its answer. */
 #define WITHOUT_QUEUE_SIZE 1000
@@ -76,6 +77,7 @@ bool pp_exporter_create(struct pp_exporter *self, const struct pp_exporter_ops *
         return pp_error_nomem(err);
     }
     pp_queue_init(&core->queue, &core->queue_config);
+    core->queue.stored = core->queue_config.storage != NULL;
     pp_exporter_metrics_init(&core->metrics, &self->component, queued, queued && queue->batch);
     atomic_init(&core->stop_deadline_ms, UINT64_MAX);
     pthread_mutex_init(&core->lock, NULL);
@@ -144,11 +146,17 @@ bool pp_exporter_start(struct pp_component *self, struct pp_error *err)
     struct pp_exporter_core *core = core_of(self);
 
     reset(core);
-    if (!(is_blocking(core) ? start_first_worker(core, err) : pp_exporter_lanes_open(core, err)))
+    if (core->queue.stored && !pp_exporter_storage_open(core, err))
         return false;
+    if (!(is_blocking(core) ? start_first_worker(core, err) : pp_exporter_lanes_open(core, err))) {
+        pp_exporter_storage_close(core);
+        return false;
+    }
     pp_gauge_add(core->metrics.queue_capacity, core->queue_config.queue_size);
     pthread_mutex_lock(&core->lock);
     core->running = true;
+    if (core->storage)
+        pp_exporter_storage_begin(core->storage);
     pthread_mutex_unlock(&core->lock);
     return true;
 }
@@ -167,7 +175,7 @@ static struct pp_result refusal(enum pp_queue_verdict verdict)
     return result;
 }
 
-static void refuse(struct pp_exporter_core *core, struct pp_batch *batch, struct pp_done *done, const struct pp_result *result)
+void pp_exporter_refuse(struct pp_exporter_core *core, struct pp_batch *batch, struct pp_done *done, const struct pp_result *result)
 {
     pp_counter_add(core->metrics.enqueue_failed, pp_batch_samples(batch));
     pp_batch_unref(batch);
@@ -184,6 +192,14 @@ static void wake_worker(struct pp_exporter_core *core, uint64_t now_ms)
     pthread_cond_signal(&core->work);
 }
 
+void pp_exporter_wake(struct pp_exporter_core *core)
+{
+    if (is_blocking(core))
+        wake_worker(core, pp_clock_mono_ms());
+    else if (core->idle_flights)
+        pp_exporter_lane_post_pump(core);
+}
+
 /* Offers the request; with PP_QUEUE_TAKEN it may be gone already. *ret_lane is to be pumped by the caller, if there is one. */
 static enum pp_queue_verdict push(struct pp_exporter_core *core, struct pp_request *request, bool answer_now,
                                   struct pp_exporter_lane **ret_lane, bool *ret_running)
@@ -196,7 +212,10 @@ static enum pp_queue_verdict push(struct pp_exporter_core *core, struct pp_reque
     *ret_running = core->running && !core->stopping;
     if (*ret_running)
         verdict = pp_queue_push(&core->queue, request, now_ms);
-    if (verdict == PP_QUEUE_TAKEN) {
+    if (verdict == PP_QUEUE_TAKEN && core->storage) {
+        pp_gauge_add(core->metrics.queue_size, (int64_t)request->size);
+        pp_exporter_storage_put(core->storage, request);
+    } else if (verdict == PP_QUEUE_TAKEN) {
         pp_gauge_add(core->metrics.queue_size, (int64_t)request->size);
         request->was_accepted = answer_now;
         if (answer_now)
@@ -214,14 +233,14 @@ void pp_exporter_consume(struct pp_component *self, struct pp_batch *batch, stru
 {
     struct pp_exporter_core *core = core_of(self);
     struct pp_request *request = pp_calloc(1, sizeof(*request));
-    bool answer_now = !core->queue_config.wait_for_result, running;
+    bool answer_now = !core->queue_config.wait_for_result && !core->queue.stored, running;
     enum pp_queue_verdict verdict;
     struct pp_exporter_lane *lane;
     struct pp_result result;
 
     if (!request) {
         result = refusal(PP_QUEUE_NOMEM);
-        refuse(core, batch, done, &result);
+        pp_exporter_refuse(core, batch, done, &result);
         return;
     }
     request->batch = batch;
@@ -237,7 +256,7 @@ void pp_exporter_consume(struct pp_component *self, struct pp_batch *batch, stru
         return;
     result = running ? refusal(verdict) : PP_RESULT_RETRY("the exporter is shutting down");
     pp_free(request);
-    refuse(core, batch, done, &result);
+    pp_exporter_refuse(core, batch, done, &result);
 }
 
 uint64_t pp_exporter_deadline(struct pp_component *self, uint64_t deadline_mono_ms)
@@ -254,7 +273,7 @@ static void refuse_waiting(struct pp_exporter_core *core, struct pp_request *lis
         struct pp_request *request = list;
 
         list = request->next;
-        refuse(core, request->batch, request->done, &PP_RESULT_RETRY("the exporter is shutting down"));
+        pp_exporter_refuse(core, request->batch, request->done, &PP_RESULT_RETRY("the exporter is shutting down"));
         pp_free(request);
     }
 }
@@ -318,6 +337,7 @@ void pp_exporter_shutdown(struct pp_component *self, uint64_t deadline_mono_ms)
     abandon(core);
     if (!is_blocking(core))
         pp_exporter_lanes_close(core);
+    pp_exporter_storage_close(core);
     core->running = false;
     pp_gauge_add(core->metrics.queue_capacity, -core->queue_config.queue_size);
     if (core->losses.batches)

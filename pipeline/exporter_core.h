@@ -27,6 +27,7 @@ struct pp_exporter_losses {
 };
 
 struct pp_exporter_flight;
+struct pp_exporter_storage; /* exporter_storage.h */
 
 /* What an exporter has on one of the service's loops. Touched on that loop's thread, but for `pump_posted`. */
 struct pp_exporter_lane {
@@ -59,6 +60,7 @@ struct pp_exporter_core {
     pthread_cond_t work;  /* something may be taken, or stopping has begun */
     pthread_cond_t hurry; /* blocking: those who wait for a retry: stopping has begun; lanes: the last flight has ended */
     struct pp_queue queue;
+    struct pp_exporter_storage *storage; /* NULL: the queue is in memory only */
     bool running, stopping;
     bool closing; /* lanes: workers end */
     struct pp_exporter_worker *workers; /* workers_cap of them */
@@ -75,6 +77,11 @@ struct pp_exporter_core {
 void *pp_exporter_work(void *worker);
 /* Starts one more worker if what is there is not enough. With the lock held. */
 bool pp_exporter_add_worker(struct pp_exporter_core *core, void *(*work)(void *worker));
+
+/* Something has entered the queue, on a thread that is none of the exporter's. With the lock held. */
+void pp_exporter_wake(struct pp_exporter_core *core);
+/* Tells the sender that his batch was not taken, and counts that. Without the lock. */
+void pp_exporter_refuse(struct pp_exporter_core *core, struct pp_batch *batch, struct pp_done *done, const struct pp_result *result);
 
 /* Exporters on loops: exporter_lane.c */
 
@@ -101,6 +108,9 @@ struct pp_batch *pp_exporter_merge(struct pp_request *list);
 void pp_exporter_finish(struct pp_exporter_core *core, struct pp_request *request, const struct pp_result *result);
 /* The same for a list. Without the lock. */
 void pp_exporter_finish_list(struct pp_exporter_core *core, struct pp_request *list, const struct pp_result *result);
+
+/* There may be room for those who wait. With the lock held; lets it go meanwhile. */
+void pp_exporter_admit_waiting(struct pp_exporter_core *core);
 
 /* Counts, and logs or adds to the shutdown's losses, a batch that will not be delivered. Without the lock. */
 void pp_exporter_drop(struct pp_exporter_core *core, uint64_t samples, bool was_accepted, const struct pp_result *result);

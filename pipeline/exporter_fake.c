@@ -43,6 +43,8 @@ static struct pp_result try_to_deliver(struct pp_batch *batch)
         return pp_random_unit() < 0.7 ? PP_RESULT_RETRY("busy") : PP_RESULT_PERMANENT("no");
     fake_sink.delivered++;
     fake_sink.samples += pp_batch_samples(batch);
+    if (pp_batch_samples(batch) < FAKE_SEEN_MAX)
+        fake_sink.seen[pp_batch_samples(batch)] = true;
     if (pp_batch_samples(batch) > fake_sink.largest)
         fake_sink.largest = pp_batch_samples(batch);
     return PP_RESULT_ACCEPTED;
@@ -210,6 +212,7 @@ static const struct pp_factory fake_factory = {
 };
 
 struct pp_service *fake_service;
+const struct pp_instance_use *fake_use;
 
 struct fake_config fake_default_config(void)
 {
@@ -223,7 +226,7 @@ struct fake_config fake_default_config(void)
 
 struct pp_instance *fake_start(const struct fake_config *config)
 {
-    const struct pp_instance_spec spec = {.factory = &fake_factory, .id = "fake", .config = config};
+    const struct pp_instance_spec spec = {.factory = &fake_factory, .id = "fake", .config = config, .uses = fake_use, .uses_n = fake_use ? 1 : 0};
     struct pp_instance *instance;
     struct pp_error err;
 
@@ -300,6 +303,7 @@ static int setup_with(const struct pp_exporter_ops *way, size_t loops_n)
     fake_sink.failures = fake_sink.attempts = fake_sink.delivered = 0;
     fake_sink.in_flight = fake_sink.in_flight_max = 0;
     fake_sink.samples = fake_sink.largest = 0;
+    memset(fake_sink.seen, 0, sizeof(fake_sink.seen));
     return pp_service_new(&options, &fake_service, &err) ? 0 : -1;
 }
 

@@ -18,6 +18,7 @@
 #include "pipeline/testing/testing.h"
 
 #define MS 1000000ll
+#define FAKE_SEEN_MAX 4096u
 
 struct fake_config {
     struct pp_sending_queue_config queue;
@@ -34,6 +35,7 @@ struct fake_sink {
     unsigned failures; /* so many attempts fail first */
     struct pp_result failure;
     unsigned attempts, delivered;
+    bool seen[FAKE_SEEN_MAX]; /* by a batch's samples */
     uint64_t samples, largest;
     uint64_t attempt_ms[16];
     size_t open;
@@ -44,6 +46,8 @@ struct fake_sink {
 
 extern struct fake_sink fake_sink;
 extern struct pp_service *fake_service;
+/* An extension that the exporter uses; NULL: none. */
+extern const struct pp_instance_use *fake_use;
 
 /* Make fake_service and clear the sink. On lanes a batch is light when its number of samples is odd, and answered before lane_send returns when that is a
  * multiple of five. */

@@ -137,6 +137,8 @@ static bool wait_until(struct pp_exporter_flight *flight, uint64_t until_ms)
 {
     uint64_t stop_ms = atomic_load(&flight->core->stop_deadline_ms), hurry_ms = pp_clock_mono_ms() + (uint64_t)PP_EXPORTER_HURRY_MS;
 
+    if (stop_ms != UINT64_MAX && flight->core->storage)
+        return false; /* it comes again after the restart */
     if (stop_ms != UINT64_MAX && !flight->asked) {
         pp_backoff_hurry(&flight->backoff, PP_EXPORTER_HURRY_MS);
         until_ms = until_ms < hurry_ms ? until_ms : hurry_ms;

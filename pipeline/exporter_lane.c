@@ -27,7 +27,7 @@ static struct pp_exporter_flight *take(struct pp_exporter_core *core, struct pp_
     *ret_list = NULL;
     pthread_mutex_lock(&core->lock);
     flight = core->idle_flights;
-    if (flight && now_ms < atomic_load(&core->stop_deadline_ms)) {
+    if (flight && now_ms < atomic_load(&core->stop_deadline_ms) && !(core->stopping && core->storage)) {
         *ret_list = pp_queue_take(&core->queue, now_ms, core->stopping, ret_room);
         if (*ret_list) {
             core->idle_flights = flight->next;
@@ -208,7 +208,7 @@ void pp_exporter_lanes_drain(struct pp_exporter_core *core)
     for (;;) {
         bool late = pp_clock_mono_ms() >= deadline_ms;
 
-        if (core->in_flight == 0 && (late || core->queue.pending == 0))
+        if (core->in_flight == 0 && (late || core->queue.pending == 0 || core->storage))
             break;
         pp_exporter_wait(&core->hurry, &core->lock, late ? UINT64_MAX : deadline_ms);
     }

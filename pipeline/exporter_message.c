@@ -3,12 +3,14 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "pipeline/exporter_core.h"
+#include "pipeline/exporter_storage.h"
 
 void pp_exporter_drop(struct pp_exporter_core *core, uint64_t samples, bool was_accepted, const struct pp_result *result)
 {
     bool log;
 
+    if (pp_exporter_keeps(core, result->outcome))
+        return;
     pp_exporter_metrics_failed(&core->metrics, samples, result);
     if (!was_accepted)
         return; /* the sender is told, and logs or retries as it likes */
@@ -32,8 +34,7 @@ void pp_exporter_log_retry(const struct pp_exporter_core *core, uint64_t wait_ms
     pp_log(PP_LOG_WARN, core->self->log_id, "sending failed, next attempt in %.1f s: %s", (double)wait_ms / 1000, message);
 }
 
-/* With the lock held; lets it go around each answer. */
-static void admit_waiting(struct pp_exporter_core *core)
+void pp_exporter_admit_waiting(struct pp_exporter_core *core)
 {
     struct pp_request *request;
 
@@ -41,6 +42,10 @@ static void admit_waiting(struct pp_exporter_core *core)
         struct pp_done *done = request->done;
 
         pp_gauge_add(core->metrics.queue_size, (int64_t)request->size);
+        if (core->storage) {
+            pp_exporter_storage_put(core->storage, request);
+            continue;
+        }
         pthread_cond_signal(&core->work);
         if (core->queue_config.wait_for_result)
             continue;
@@ -59,6 +64,8 @@ void pp_exporter_finish(struct pp_exporter_core *core, struct pp_request *reques
     struct pp_done *done;
 
     pp_batch_unref(request->batch);
+    if (pp_exporter_keeps(core, result->outcome))
+        (parent ? parent : request)->keep = true;
     if (parent) {
         pp_free(request);
         if (result->outcome > parent->outcome)
@@ -73,13 +80,16 @@ void pp_exporter_finish(struct pp_exporter_core *core, struct pp_request *reques
     done = request->done;
     pp_queue_release(&core->queue, request);
     pp_gauge_add(core->metrics.queue_size, -(int64_t)request->size);
-    pp_free(request);
+    if (request->record)
+        pp_exporter_storage_end(core->storage, request);
+    else
+        pp_free(request);
     if (done) {
         pthread_mutex_unlock(&core->lock);
         pp_done_call(done, &answer);
         pthread_mutex_lock(&core->lock);
     }
-    admit_waiting(core);
+    pp_exporter_admit_waiting(core);
 }
 
 void pp_exporter_finish_list(struct pp_exporter_core *core, struct pp_request *list, const struct pp_result *result)

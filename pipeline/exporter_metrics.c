@@ -19,6 +19,15 @@ static const struct pp_metric queue_capacity = {"otelcol_exporter_queue_capacity
 static const struct pp_metric in_flight = {"otelcol_exporter_in_flight_requests", "Requests being sent now.", "{requests}",
                                            NULL, 0};
 
+static const struct pp_metric storage_bytes = {"profpipe_exporter_storage_bytes", "Bytes that the stored sending queue takes on the disk.", "By", NULL, 0};
+static const struct pp_metric storage_recovered = {"profpipe_exporter_storage_recovered_batches",
+                                                   "Batches of earlier runs found in the stored sending queue.", "{batches}", NULL, 0};
+static const struct pp_metric storage_damaged = {"profpipe_exporter_storage_damages",
+                                                 "Places of the stored sending queue that could not be read; each is logged.", "{places}", NULL, 0};
+static const struct pp_metric storage_lost = {"profpipe_exporter_storage_lost_samples",
+                                              "Samples of accepted batches that could not be read back, as far as their number is known.",
+                                              "{samples}", NULL, 0};
+
 #define ITEMS pp_telemetry_item_bounds, PP_TELEMETRY_ITEM_BOUNDS_N
 #define BYTES pp_telemetry_byte_bounds, PP_TELEMETRY_BYTE_BOUNDS_N
 
@@ -49,6 +58,17 @@ void pp_exporter_metrics_init(struct pp_exporter_metrics *metrics, struct pp_com
     metrics->enqueue_size_bytes = pp_telemetry_histogram(batch_telemetry, &enqueue_size_bytes, labels, 2);
     metrics->batch_size = pp_telemetry_histogram(batch_telemetry, &batch_size, labels, 2);
     metrics->batch_size_bytes = pp_telemetry_histogram(batch_telemetry, &batch_size_bytes, labels, 2);
+}
+
+void pp_exporter_storage_metrics_init(struct pp_exporter_storage_metrics *metrics, struct pp_component *self)
+{
+    struct pp_telemetry *telemetry = self->service ? pp_service_telemetry(self->service) : NULL;
+    const struct pp_label label = {"exporter", self->id};
+
+    metrics->bytes = pp_telemetry_gauge(telemetry, &storage_bytes, &label, 1);
+    metrics->recovered = pp_telemetry_counter(telemetry, &storage_recovered, &label, 1);
+    metrics->damaged = pp_telemetry_counter(telemetry, &storage_damaged, &label, 1);
+    metrics->lost = pp_telemetry_counter(telemetry, &storage_lost, &label, 1);
 }
 
 /* Sizing a batch that was edited costs a pass over its tables, so that it is done only where it is shown. */

@@ -18,6 +18,14 @@ struct pp_exporter_metrics {
 void pp_exporter_metrics_init(struct pp_exporter_metrics *metrics, struct pp_component *self, bool queued, bool batched);
 void pp_exporter_metrics_enqueue(struct pp_exporter_metrics *metrics, const struct pp_batch *batch);
 void pp_exporter_metrics_send(struct pp_exporter_metrics *metrics, const struct pp_batch *batch);
+/* Of a queue that is kept by an extension. */
+struct pp_exporter_storage_metrics {
+    struct pp_gauge *bytes;
+    struct pp_counter *recovered, *damaged, *lost;
+};
+
+void pp_exporter_storage_metrics_init(struct pp_exporter_storage_metrics *metrics, struct pp_component *self);
+
 /* Labels error_type and error_permanent say why. */
 void pp_exporter_metrics_failed(struct pp_exporter_metrics *metrics, uint64_t samples, const struct pp_result *result);
 

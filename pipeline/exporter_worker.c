@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "pipeline/backoff.h"
-#include "pipeline/exporter_core.h"
+#include "pipeline/exporter_storage.h"
 
 void pp_exporter_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t until_mono_ms)
 {
@@ -35,7 +35,7 @@ static bool wait_for_retry(struct pp_exporter_core *core, struct pp_backoff *bac
             if (until_ms > now_ms + (uint64_t)PP_EXPORTER_HURRY_MS)
                 until_ms = now_ms + (uint64_t)PP_EXPORTER_HURRY_MS;
         }
-        worth = !core->stopping || until_ms < atomic_load(&core->stop_deadline_ms);
+        worth = !core->stopping || (!core->storage && until_ms < atomic_load(&core->stop_deadline_ms));
         if (!worth || now_ms >= until_ms)
             break;
         pp_exporter_wait(&core->hurry, &core->lock, until_ms);
@@ -156,8 +156,8 @@ void *pp_exporter_work(void *arg)
         uint64_t now_ms = pp_clock_mono_ms(), stop_ms = atomic_load(&core->stop_deadline_ms), until_ms, room;
         struct pp_request *list;
 
-        if (core->stopping && now_ms >= stop_ms)
-            break;
+        if (core->stopping && (core->storage || now_ms >= stop_ms))
+            break; /* what is stored comes again */
         list = pp_queue_take(&core->queue, now_ms, core->stopping, &room);
         if (list) {
             /* Somebody must watch the time for what is left while this one is busy, maybe for minutes. */

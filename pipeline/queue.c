@@ -149,26 +149,34 @@ static bool has_room(const struct pp_queue *queue, const struct pp_request *requ
 {
     if (queue->size + request->size > queue->size_max)
         return false;
-    return !queue->memory_bytes_max || queue->admitted == 0 ||
+    return !queue->memory_bytes_max || queue->memory_bytes == 0 ||
            queue->memory_bytes + request->memory_bytes <= queue->memory_bytes_max;
 }
 
-static bool enter(struct pp_queue *queue, struct pp_request *request)
+bool pp_queue_enter(struct pp_queue *queue, struct pp_request *request, uint64_t now_ms)
 {
     bool is_new;
     struct pp_partition *p = partition_get(queue, pp_batch_context(request->batch), &is_new);
 
     if (!p)
         return false;
+    request->arrived_ms = now_ms;
     request->next = NULL;
     *p->tail = request;
     p->tail = &request->next;
     p->weight += request->weight;
+    queue->pending++;
+    partition_schedule(queue, p, !is_new);
+    return true;
+}
+
+static bool admit(struct pp_queue *queue, struct pp_request *request, uint64_t now_ms)
+{
+    if (!queue->stored && !pp_queue_enter(queue, request, now_ms))
+        return false;
     queue->size += request->size;
     queue->memory_bytes += request->memory_bytes;
     queue->admitted++;
-    queue->pending++;
-    partition_schedule(queue, p, !is_new);
     return true;
 }
 
@@ -180,18 +188,34 @@ static bool can_wait(const struct pp_queue *queue, const struct pp_request *requ
            queue->waiting_bytes + request->memory_bytes <= queue->memory_bytes_max;
 }
 
-enum pp_queue_verdict pp_queue_push(struct pp_queue *queue, struct pp_request *request, uint64_t now_ms)
+static void weigh_content(const struct pp_queue *queue, struct pp_request *request)
 {
-    request->size = pp_queue_weigh(queue->sizer, request->batch);
     request->weight = queue->batch ? pp_queue_weigh(queue->batch->sizer, request->batch) : 1;
     request->memory_bytes = pp_batch_memory_bytes(request->batch);
     request->samples = pp_batch_samples(request->batch);
-    request->arrived_ms = now_ms;
+}
+
+void pp_queue_load(struct pp_queue *queue, struct pp_request *request)
+{
+    weigh_content(queue, request);
+    queue->memory_bytes += request->memory_bytes;
+}
+
+void pp_queue_unload(struct pp_queue *queue, struct pp_request *request)
+{
+    queue->memory_bytes -= request->memory_bytes;
+    request->memory_bytes = 0;
+}
+
+enum pp_queue_verdict pp_queue_push(struct pp_queue *queue, struct pp_request *request, uint64_t now_ms)
+{
+    request->size = pp_queue_weigh(queue->sizer, request->batch);
+    weigh_content(queue, request);
     if (request->size > queue->size_max)
         return PP_QUEUE_TOO_LARGE;
     /* Those who wait come first, or a stream of small batches would starve a large one. */
     if (!queue->waiting && has_room(queue, request))
-        return enter(queue, request) ? PP_QUEUE_TAKEN : PP_QUEUE_NOMEM;
+        return admit(queue, request, now_ms) ? PP_QUEUE_TAKEN : PP_QUEUE_NOMEM;
     if (!can_wait(queue, request))
         return PP_QUEUE_FULL;
     request->next = NULL;
@@ -314,8 +338,7 @@ struct pp_request *pp_queue_admit(struct pp_queue *queue, uint64_t now_ms)
     if (!request || !has_room(queue, request))
         return NULL;
     next = request->next;
-    request->arrived_ms = now_ms;
-    if (!enter(queue, request)) {
+    if (!admit(queue, request, now_ms)) {
         request->next = next;
         return NULL;
     }

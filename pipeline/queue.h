@@ -26,6 +26,8 @@ struct pp_request {
     unsigned pieces;         /* parents: pieces not finished yet */
     enum pp_outcome outcome; /* parents: the worst of the pieces' */
     bool was_accepted;       /* the sender has been told "accepted": from now on losing it is a loss */
+    uint64_t record;         /* of a stored queue: where it is kept; 0: nowhere */
+    bool keep;               /* of a stored queue: not delivered before the shutdown, it stays there */
 };
 
 struct pp_partition; /* requests that may be merged with each other */
@@ -36,6 +38,7 @@ struct pp_queue {
     uint64_t size_max;
     size_t memory_bytes_max; /* 0: none */
     bool block_on_overflow;
+    bool stored; /* what is admitted is written down before it may be taken: it waits for pp_queue_enter */
     const struct pp_batch_config *batch; /* NULL: one request at a time */
     /* state */
     uint64_t size;          /* admitted and not released, in `sizer` */
@@ -63,6 +66,13 @@ enum pp_queue_verdict {
  * there, since it could never be delivered otherwise. */
 enum pp_queue_verdict pp_queue_push(struct pp_queue *queue, struct pp_request *request, uint64_t now_ms);
 
+/* Stored queues: an admitted request may be taken from now on. False when memory is out. */
+bool pp_queue_enter(struct pp_queue *queue, struct pp_request *request, uint64_t now_ms);
+/* Stored queues: fills in the sizes of a request that was read back. Its place in the queue it has kept; the memory counts again. */
+void pp_queue_load(struct pp_queue *queue, struct pp_request *request);
+/* Stored queues: the batch is no longer in memory. */
+void pp_queue_unload(struct pp_queue *queue, struct pp_request *request);
+
 /* What can be sent now as one message, linked; NULL when nothing is due. With batching: requests of one partition until min_size is reached, or what is there
  * once flush_timeout has passed or with `flush`. A request that makes them exceed max_size is the last one, to be cut at *ret_room (of weight); else
  * *ret_room is 0. */
@@ -78,8 +88,8 @@ struct pp_request *pp_queue_take_all(struct pp_queue *queue);
 
 /* The request (not a piece) is finished: frees its room. Call pp_queue_admit until it gives NULL afterwards. */
 void pp_queue_release(struct pp_queue *queue, const struct pp_request *request);
-/* Admits the first of the waiting if there is room for it now, and returns it. It can be taken from now on: whoever wants to answer its `done` takes
- * that pointer before he lets the lock go. */
+/* Admits the first of the waiting if there is room for it now, and returns it. It can be taken from now on (unless the queue is stored): whoever wants to
+ * answer its `done` takes that pointer before he lets the lock go. */
 struct pp_request *pp_queue_admit(struct pp_queue *queue, uint64_t now_ms);
 /* The whole waiting list, to be refused. */
 struct pp_request *pp_queue_take_waiting(struct pp_queue *queue);

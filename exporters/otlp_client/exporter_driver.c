@@ -38,6 +38,20 @@ struct pp_telemetry *pp_service_telemetry(struct pp_service *service)
     return exporter_telemetry();
 }
 
+/* A driver has no extensions, and shows nobody how its exporter is. */
+void *pp_component_extension(const struct pp_component *self, const char *id,
+                             enum pp_capability capability)
+{
+    (void)self, (void)id, (void)capability;
+    return NULL;
+}
+
+void pp_component_report(struct pp_component *self, enum pp_component_status status,
+                         const char *fmt, ...)
+{
+    (void)self, (void)status, (void)fmt;
+}
+
 struct pp_telemetry *exporter_telemetry(void)
 {
     static struct pp_telemetry *telemetry;

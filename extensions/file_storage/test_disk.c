@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,9 @@ static struct {
     size_t write_max;
 } disk;
 
+/* A log's own thread writes while the test's looks or sets failures. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
 void test_disk_reset(void)
 {
     for (size_t i = 0; i < disk.events_n; i++)
@@ -44,9 +48,11 @@ void test_disk_reset(void)
 
 void test_disk_fail(enum test_disk_call call, unsigned nth, int error)
 {
+    pthread_mutex_lock(&lock);
     disk.calls[call] = 0;
     disk.fail_at[call] = nth;
     disk.error[call] = error;
+    pthread_mutex_unlock(&lock);
 }
 
 void test_disk_cut_writes(size_t bytes_max)
@@ -184,7 +190,30 @@ static int disk_close(int fd)
     return close(fd);
 }
 
-const struct pp_file_ops test_disk_ops = {disk_open, disk_pwritev, disk_ftruncate, disk_fdatasync, disk_fsync, disk_unlink, disk_close};
+#define LOCKED(type, name, parameters, ...)                                                                            \
+    static type locked_##name parameters                                                                               \
+    {                                                                                                                  \
+        type result;                                                                                                   \
+        int error;                                                                                                     \
+                                                                                                                       \
+        pthread_mutex_lock(&lock);                                                                                     \
+        result = disk_##name(__VA_ARGS__);                                                                             \
+        error = errno;                                                                                                 \
+        pthread_mutex_unlock(&lock);                                                                                   \
+        errno = error;                                                                                                 \
+        return result;                                                                                                 \
+    }
+
+LOCKED(int, open, (int folder, const char *name, int flags, mode_t mode), folder, name, flags, mode)
+LOCKED(ssize_t, pwritev, (int fd, const struct iovec *parts, int n, off_t offset), fd, parts, n, offset)
+LOCKED(int, ftruncate, (int fd, off_t size), fd, size)
+LOCKED(int, fdatasync, (int fd), fd)
+LOCKED(int, fsync, (int fd), fd)
+LOCKED(int, unlink, (int folder, const char *name), folder, name)
+LOCKED(int, close, (int fd), fd)
+
+const struct pp_file_ops test_disk_ops = {locked_open,  locked_pwritev, locked_ftruncate, locked_fdatasync,
+                                          locked_fsync, locked_unlink,  locked_close};
 
 static unsigned random_below(unsigned *seed, unsigned n)
 {

@@ -109,6 +109,15 @@ size_t pp_batch_memory_bytes(const struct pp_batch *batch)
     return bytes + (batch->wire ? batch->wire->cap : 0);
 }
 
+struct pp_bytes *pp_batch_received(const struct pp_batch *batch, enum pp_encoding *ret_encoding, enum pp_layout *ret_layout)
+{
+    if (!batch->wire)
+        return NULL;
+    *ret_encoding = batch->packed ? batch->packed_encoding : PP_ENCODING_IDENTITY;
+    *ret_layout = batch->info.layout;
+    return pp_bytes_ref(batch->packed ? batch->packed : batch->wire);
+}
+
 struct pp_context *pp_batch_context(const struct pp_batch *batch)
 {
     return batch->context;

@@ -30,6 +30,8 @@ void pp_context_unref(struct pp_context *context);
 struct pp_str pp_context_peer(const struct pp_context *context);
 /* The i-th value sent under `key`, in any case; false when there are fewer. */
 bool pp_context_metadata(const struct pp_context *context, struct pp_str key, size_t i, struct pp_str *ret_value);
+/* The i-th of all metadata entries; false when there are fewer. */
+bool pp_context_metadata_at(const struct pp_context *context, size_t i, struct pp_metadata *ret);
 /* What authentication found out under `name`. */
 bool pp_context_auth(const struct pp_context *context, struct pp_str name, struct pp_str *ret_value);
 /* What is true of both: the peer, and each metadata key and auth name with the same values in both. One reference, NULL when there is nothing in
@@ -104,6 +106,10 @@ bool pp_batch_encode(struct pp_batch *batch, const struct pp_encode_options *opt
 /* The compressed bytes as received, when the batch is unchanged, they have this encoding, and need no re-encoding for `options`;
  * else NULL. One reference. */
 struct pp_bytes *pp_batch_packed(struct pp_batch *batch, enum pp_encoding encoding, const struct pp_encode_options *options);
+
+/* The bytes it came as, compressed or not, and the rest of what pp_batch_from_otlp needs to make the same batch of them again; NULL when it has been changed
+ * or never was bytes. One reference. */
+struct pp_bytes *pp_batch_received(const struct pp_batch *batch, enum pp_encoding *ret_encoding, enum pp_layout *ret_layout);
 
 /* One batch out of several with a common dictionary, linear in their size; resources and scopes that are equal are joined, profiles are kept apart.
  * Inputs stay the caller's. The context says what is true of all of them (pp_context_common), so that no sender's data goes out under another's name. */

@@ -94,6 +94,14 @@ bool pp_context_metadata(const struct pp_context *context, struct pp_str key, si
     return context && find(context->entries, context->metadata_n, key, i, ret_value);
 }
 
+bool pp_context_metadata_at(const struct pp_context *context, size_t i, struct pp_metadata *ret)
+{
+    if (!context || i >= context->metadata_n)
+        return false;
+    *ret = context->entries[i];
+    return true;
+}
+
 bool pp_context_auth(const struct pp_context *context, struct pp_str name, struct pp_str *ret_value)
 {
     return context && find(context->entries + context->metadata_n, context->auth_n, name, 0, ret_value);

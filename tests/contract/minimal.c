@@ -18,6 +18,7 @@ static const struct {
     {PP_EXTENSION, "basicauth", "{htpasswd: {inline: 'a:b'}}"},
     {PP_EXTENSION, "bearertokenauth", "{token: t}"},
     {PP_EXTENSION, "headers_setter", "{headers: [{key: k, value: v}]}"},
+    {PP_EXTENSION, "file_storage", "{directory: contract_storage, create_directory: true}"},
     {PP_EXTENSION, "health_check", "{endpoint: 'localhost:0'}"},
     {PP_EXTENSION, "zpages", "{endpoint: 'localhost:0'}"},
 };
