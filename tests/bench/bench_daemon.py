@@ -20,24 +20,26 @@ def measured(kind, program, size, **values):
 
 def start_to_ready(t, program, options):
     """From exec to the first connection that the receiver takes."""
-    times = []
+    times, cpu = [], []
     sink = {"grpc": harness.free_port()}
     for number in range(options.starts):
         port = harness.free_port()
         path = t.write(f"start-{program.name}-{number}.yaml", rows.config(rows.PATHS["grpc-gzip"], program, port, sink))
         command = [program.binary or harness.peer("otelcol"), "--config", path] + (["--feature-gates=service.profilesSupport"] if program.is_collector else [])
         began = time.monotonic()
-        process = subprocess.Popen(["taskset", "-c", program.core_list, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(["taskset", "-c", program.core_list, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   start_new_session=True, preexec_fn=lambda: rig.set_nice(os.getpid(), program.nice))
         try:
             while not harness.can_connect(port):
                 if process.poll() is not None or time.monotonic() - began > harness.READY_TIMEOUT_S:
                     raise harness.Failure(f"{program.name} did not start")
                 time.sleep(START_POLL_S)
             times.append((time.monotonic() - began) * 1000)
+            cpu.append(rig.cpu_seconds(process.pid) * 1000)
         finally:
             process.terminate()
             process.wait(harness.STOP_TIMEOUT_S)
-    return [measured("start", program, "", median_ms=statistics.median(times), min_ms=min(times), max_ms=max(times))]
+    return [measured("start", program, "", median_ms=statistics.median(times), min_ms=min(times), max_ms=max(times), cpu_ms=statistics.mean(cpu))]
 
 
 def wakeups(pid):
