@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "config/decode.h"
 #include "net/compress.h"
 #include "net/test_h2.h"
@@ -14,6 +15,7 @@
 #include "pipeline/fanout.h"
 #include "pipeline/instance.h"
 #include "pipeline/run.h"
+#include "pipeline/service.h"
 #include "pipeline/testing/testing.h"
 
 #define MESSAGE_MAX 4096u
@@ -566,6 +568,65 @@ static void test_same_port_twice(void **state)
     world_close(&f.world);
 }
 
+#define FAULTS_MAX 1000u
+
+static void fail_at(void *arg)
+{
+    pp_alloc_fail_at(*(size_t *)arg);
+}
+
+static void count(void *arg)
+{
+    size_t *most = arg, n = pp_alloc_count();
+
+    *most = n > *most ? n : *most;
+}
+
+static void on_loops(const struct fixture *f, void (*fn)(void *arg), size_t *arg)
+{
+    const struct pp_loop_pool *loops = pp_service_loops(f->service);
+
+    for (size_t i = 0; i < loops->n; i++)
+        assert_true(pp_loop_call(loops->loops[i], fn, arg));
+}
+
+/* Each allocation on the way of a request fails in turn, over both protocols, compressed and as JSON: what is taken is whole, what is not is refused or
+ * its connection closed, nothing leaks, and the next one is served. */
+static void test_no_memory(void **state)
+{
+    struct pp_bytes *packed = NULL;
+    size_t never = 0, n = 1, used = 1;
+    struct fixture f;
+
+    (void)state;
+#ifndef PP_ALLOC_FAULTS
+    skip();
+#endif
+    open_fixture(&f, "    include_metadata: true\n", "    include_metadata: true\n");
+    assert_true(pp_compress(PP_ENCODING_GZIP, PP_COMPRESS_LEVEL_DEFAULT, pp_bytes_str(f.message), &packed, NULL));
+    for (; n <= used; n++) {
+        unsigned calls = seen.calls;
+        struct test_h2 h2;
+        char *answer;
+
+        assert_true(n < FAULTS_MAX);
+        on_loops(&f, fail_at, &n);
+        answer = post(&f, EXPORT, PROTO "Content-Encoding: gzip\r\n", pp_bytes_str(packed));
+        assert_true(!strstr(answer, "200 OK") || seen.calls > calls);
+        free(answer);
+        free(post(&f, EXPORT, "Content-Type: application/json\r\n", PP_STR("{\"resourceProfiles\":[],\"dictionary\":{}}")));
+        call(&f, &h2, pp_bytes_str(packed), true, "grpc-encoding", "gzip");
+        test_h2_close(&h2);
+        on_loops(&f, count, &used);
+        on_loops(&f, fail_at, &never);
+    }
+    assert_true(n > 20);
+    assert_post(&f, EXPORT, PROTO, pp_bytes_str(f.message), "HTTP/1.1 200 OK", "content-type");
+    assert_call(&f, pp_bytes_str(packed), true, "grpc-encoding", "gzip", "0");
+    pp_bytes_unref(packed);
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -580,6 +641,7 @@ int main(void)
         cmocka_unit_test(test_cors),
         cmocka_unit_test(test_late_result),
         cmocka_unit_test(test_result_after_the_end),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_same_port_twice),
     };
 

@@ -12,11 +12,19 @@
 #include "json_file_config.h"
 #include "json_file_tail.h"
 #include "pipeline/component.h"
+#include "pipeline/service.h"
+#include "pipeline/telemetry.h"
 #include "pipeline/wait.h"
 #include "profiles/otlp_json.h"
 
 #define FILES_MAX 1000u /* open at a time; files beyond wait until others are gone */
 #define TRANSPORT "file"
+
+static const struct pp_metric lost_metric = {
+    .name = "profpipe_receiver_otlp_json_file_lost_lines",
+    .help = "Lines left out: too long, not a message, or refused for good by what follows.",
+    .unit = "{lines}",
+};
 
 struct json_file_receiver {
     struct pp_component component; /* first */
@@ -25,6 +33,7 @@ struct json_file_receiver {
     pthread_cond_t wake;
     atomic_bool stop;
     bool running, started_before, refused;
+    struct pp_counter *lost_lines;
     PP_VEC(struct pp_json_file_tail) tails;
 };
 
@@ -97,6 +106,21 @@ static void find_files(struct json_file_receiver *r)
     r->started_before = true;
 }
 
+static void lose_line(struct json_file_receiver *r, const struct pp_json_file_tail *tail, const char *what, const char *reason)
+{
+    pp_counter_add(r->lost_lines, 1);
+    pp_log(PP_LOG_WARN, r->component.log_id, "%s: %s: %s", tail->path, what, reason);
+}
+
+/* For the next poll; said once. False, as take_line. */
+static bool keep_line(struct json_file_receiver *r, const struct pp_json_file_tail *tail, const char *reason)
+{
+    if (!r->refused)
+        pp_log(PP_LOG_WARN, r->component.log_id, "%s: not taken: %s; tried again", tail->path, reason);
+    r->refused = true;
+    return false;
+}
+
 /* Whether the line is done with. One that the pipeline refuses for now stays, and is offered again at the next poll. */
 static bool take_line(struct json_file_receiver *r, const struct pp_json_file_tail *tail, struct pp_str line)
 {
@@ -109,7 +133,9 @@ static bool take_line(struct json_file_receiver *r, const struct pp_json_file_ta
     if (line.n == 0)
         return true;
     if (!pp_batch_from_json(line, NULL, &batch, &err)) {
-        pp_log(PP_LOG_WARN, r->component.log_id, "%s: a line is left out: %s", tail->path, err.message);
+        if (err.kind == PP_ERR_NOMEM)
+            return keep_line(r, tail, "out of memory");
+        lose_line(r, tail, "a line is left out", err.message);
         return true;
     }
     if (pp_batch_samples(batch) == 0) {
@@ -118,11 +144,11 @@ static bool take_line(struct json_file_receiver *r, const struct pp_json_file_ta
     }
     outcome = pp_emit_and_wait(&r->component, TRANSPORT, batch, &r->stop, reason);
     if (outcome == PP_PERMANENT)
-        pp_log(PP_LOG_WARN, r->component.log_id, "%s: a line is lost: %s", tail->path, reason);
-    else if (outcome == PP_RETRY && !r->refused)
-        pp_log(PP_LOG_WARN, r->component.log_id, "%s: not taken: %s; tried again", tail->path, reason);
-    r->refused = outcome == PP_RETRY;
-    return outcome != PP_RETRY;
+        lose_line(r, tail, "a line is lost", reason);
+    else if (outcome == PP_RETRY)
+        return keep_line(r, tail, reason);
+    r->refused = false;
+    return true;
 }
 
 static void read_lines(struct json_file_receiver *r, struct pp_json_file_tail *tail)
@@ -139,8 +165,7 @@ static void read_lines(struct json_file_receiver *r, struct pp_json_file_tail *t
             pp_json_file_tail_take(tail);
             break;
         case PP_TAIL_TOO_LONG:
-            pp_log(PP_LOG_WARN, r->component.log_id, "%s: a line longer than %lld bytes is left out", tail->path,
-                   (long long)config_of(r)->max_log_size);
+            lose_line(r, tail, "a line is left out", "it is longer than max_log_size");
             break;
         case PP_TAIL_ERROR:
             pp_log(PP_LOG_WARN, r->component.log_id, "%s", err.message);
@@ -204,6 +229,8 @@ static bool json_file_create(struct pp_component *self, struct pp_error *err)
     pthread_condattr_t attr;
 
     (void)err;
+    r->lost_lines = pp_telemetry_counter(self->service ? pp_service_telemetry(self->service) : NULL, &lost_metric,
+                                         &(const struct pp_label){"receiver", self->id}, 1);
     pthread_mutex_init(&r->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -97,6 +97,7 @@ enum pp_tail_result pp_json_file_tail_next(struct pp_json_file_tail *t, struct p
         if (!read_more(t, &error)) {
             if (error)
                 pp_error_set(err, PP_ERR_IO, "cannot read %s: %s", t->path, t->line.failed ? "out of memory" : strerror(errno));
+            t->line.failed = false; /* there may be memory the next time */
             return error ? PP_TAIL_ERROR : PP_TAIL_NO_MORE;
         }
     }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "json_file_tail.h"
 
 #define LINE_BYTES_MAX 100u
@@ -145,11 +146,47 @@ static void test_truncated_and_renamed(void **state)
     assert_non_null(strstr(err.message, "not a plain file"));
 }
 
+#define FAULTS_MAX 20u
+
+/* Each allocation fails in turn: an error, and the next time all lines are read, from where it stopped. */
+static void test_no_memory(void **state)
+{
+    static const char *const lines[] = {"first", "second", "third"};
+    struct world *w = *state;
+    struct pp_json_file_tail t;
+    size_t n = 1, used = 1, counted;
+
+#ifndef PP_ALLOC_FAULTS
+    skip();
+#endif
+    APPEND(w, "first\nsecond\nthird\n");
+    for (; n <= used; n++) {
+        struct pp_error err = {0};
+        struct pp_str line;
+        bool opened;
+
+        assert_true(n < FAULTS_MAX);
+        pp_alloc_fail_at(n);
+        opened = pp_json_file_tail_open(&t, w->path, false, LINE_BYTES_MAX, &err);
+        if (opened && pp_json_file_tail_next(&t, &line, &err) == PP_TAIL_ERROR)
+            assert_non_null(strstr(err.message, "out of memory"));
+        counted = pp_alloc_count() + !opened; /* there is more behind an open that works */
+        used = counted > used ? counted : used;
+        pp_alloc_fail_at(0);
+        if (!opened)
+            assert_true(pp_json_file_tail_open(&t, w->path, false, LINE_BYTES_MAX, &err));
+        for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+            assert_line(&t, lines[i]);
+        pp_json_file_tail_close(&t);
+    }
+    assert_in_range(n, 3, FAULTS_MAX);
+}
+
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, world_open, world_close)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {IN_WORLD(test_lines), IN_WORLD(test_long_lines), IN_WORLD(test_truncated_and_renamed)};
+    const struct CMUnitTest tests[] = {IN_WORLD(test_lines), IN_WORLD(test_long_lines), IN_WORLD(test_truncated_and_renamed), IN_WORLD(test_no_memory)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
