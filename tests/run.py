@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Builds and runs every test, quick stages first. The last line is "N passed, N failed, N skipped".
 
-A stage is a build preset with its ctest run, or the integration scripts against the release binary. Each test of a stage counts
+A stage is a build preset with its ctest run, or the integration scripts against the binary of a preset. Each test of a stage counts
 once; a stage whose build fails counts as one failure.
 """
 import argparse
+import concurrent.futures
 import os
 import subprocess
 import sys
@@ -16,6 +17,8 @@ SKIP = 77
 BUILD_TIMEOUT_S = 1800
 CTEST_TIMEOUT_S = 1200
 SCRIPT_TIMEOUT_S = 600
+SCRIPT_END_S = 60  # to show its logs and stop what it started
+SCRIPTS_AT_A_TIME = 2  # they wait more than they work
 
 
 class Tally:
@@ -90,21 +93,44 @@ def preset_stage(preset, label=None, test=True):
     return stage
 
 
-def scripts_stage(folder, pattern):
-    """Every script of a folder: exit 0 passed, 77 skipped (its last line says why), else failed."""
+def run_script(path, env):
+    """(exit code, what it printed); a script over its time is asked to stop what it started."""
+    script = subprocess.Popen([sys.executable, path], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    try:
+        shown, _ = script.communicate(timeout=SCRIPT_TIMEOUT_S)
+        return script.returncode, shown
+    except subprocess.TimeoutExpired:
+        script.terminate()
+    try:
+        shown, _ = script.communicate(timeout=SCRIPT_END_S)
+    except subprocess.TimeoutExpired:
+        script.kill()
+        shown, _ = script.communicate()
+    return 124, f"{shown}\nno end after {SCRIPT_TIMEOUT_S} s"
+
+
+def scripts_stage(folder, pattern, preset="release"):
+    """Every script of a folder, with that preset's binary: exit 0 passed, 77 skipped (its last line says why), else failed."""
+    env = dict(os.environ, PROFPIPE_BIN=os.path.join(ROOT, "build", preset, "profpipe"))
+
+    def one(name):
+        started = time.monotonic()
+        code, shown = run_script(os.path.join(ROOT, folder, name), env)
+        return name, code, shown.strip().splitlines(), time.monotonic() - started
+
     def stage(tally):
-        env = dict(os.environ, PROFPIPE_BIN=os.path.join(ROOT, "build", "release", "profpipe"))
-        path = os.path.join(ROOT, folder)
-        for name in sorted(n for n in os.listdir(path) if n.endswith(pattern)):
-            started = time.monotonic()
-            result = subprocess.run([sys.executable, os.path.join(path, name)], cwd=ROOT, env=env, timeout=SCRIPT_TIMEOUT_S,
-                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-            outcome = {0: "passed", SKIP: "skipped"}.get(result.returncode, "failed")
-            tally.add(f"{folder}/{name}", outcome)
-            lines = result.stdout.strip().splitlines()
-            say(f"{outcome}: {folder}/{name} ({time.monotonic() - started:.1f} s) {lines[-1] if lines else ''}")
-            if outcome == "failed":
-                say("\n".join(lines[-150:]))
+        names = sorted(n for n in os.listdir(os.path.join(ROOT, folder)) if n.endswith(pattern))
+        with concurrent.futures.ThreadPoolExecutor(SCRIPTS_AT_A_TIME) as pool:
+            for future in concurrent.futures.as_completed([pool.submit(one, name) for name in names]):
+                name, code, lines, seconds = future.result()
+                outcome = {0: "passed", SKIP: "skipped"}.get(code, "failed")
+                tally.add(f"{preset}: {folder}/{name}", outcome)
+                say(f"{outcome}: {folder}/{name} ({seconds:.1f} s) {lines[-1] if lines else ''}")
+                for line in lines:
+                    if line.startswith("left out: "):
+                        say(f"    {line}")
+                if outcome == "failed":
+                    say("\n".join(lines[-150:]))
     return stage
 
 
@@ -115,6 +141,8 @@ STAGES = {
     "tsan": preset_stage("tsan"),
     "clang": preset_stage("clang", test=False),
     "integration": scripts_stage("tests/integration", ".py"),
+    "integration-asan": scripts_stage("tests/integration", ".py", "asan"),
+    "integration-tsan": scripts_stage("tests/integration", ".py", "tsan"),
 }
 
 
@@ -129,11 +157,7 @@ def main():
     for name in args.stages or STAGES:
         started = time.monotonic()
         say(f"== {name}")
-        try:
-            STAGES[name](tally)
-        except subprocess.TimeoutExpired as expired:
-            say(f"{expired}")
-            tally.add(f"{name}: {expired.cmd[-1]}", "failed")
+        STAGES[name](tally)
         say(f"== {name}: {time.monotonic() - started:.0f} s")
     for failure in tally.failures:
         say(f"FAILED {failure}")

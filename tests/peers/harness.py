@@ -5,6 +5,7 @@ PROFPIPE_BIN is the binary under test (default: build/release/profpipe of this c
 Collector in its place, which tells faults of a test from faults of profpipe; PROFPIPE_KEEP=1 leaves the temporary folder.
 """
 import contextlib
+import functools
 import json
 import os
 import random
@@ -28,6 +29,9 @@ STOP_TIMEOUT_S = 30.0
 TOOL_TIMEOUT_S = 120.0
 BUILD_TIMEOUT_S = 590.0
 LOG_LINES_SHOWN = 40
+REPORT_STOP_S = 10.0
+SANITIZED_SLOWER = 6
+REPORT_BYTES_SHOWN = 6000
 SKIPPED = 77
 
 
@@ -59,9 +63,23 @@ def profpipe_binary():
     return path
 
 
-SANITIZER_REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error: |Assertion .* failed")
+# In a log: a failed assertion, or a sanitizer that does not follow report_sanitizers_to.
+FAULT_REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error: |Assertion .* failed")
+SANITIZER_FILE = "sanitizer-report"
 
 
+def report_sanitizers_to(folder):
+    """Every program that this script starts, in whatever way, leaves its sanitizer's report in a file there. Only what -fsanitize=undefined
+    finds goes to stderr (gcc's library ignores log_path beside the others): it ends the program by SIGABRT, which no check takes for a refusal."""
+    common = f"log_path={os.path.join(folder, SANITIZER_FILE)}"
+    known_leaks = os.path.join(ROOT, "tests", "lsan.supp")
+    os.environ["ASAN_OPTIONS"] = f"{common}:detect_stack_use_after_return=1"
+    os.environ["LSAN_OPTIONS"] = f"suppressions={known_leaks}:print_suppressions=0"
+    os.environ["UBSAN_OPTIONS"] = "abort_on_error=1:print_stacktrace=1"
+    os.environ["TSAN_OPTIONS"] = f"{common}:second_deadlock_stack=1"
+
+
+@functools.cache
 def sanitized():
     """Whether the binary under test has a sanitizer in it: its memory and speed say nothing then."""
     if standin():
@@ -69,6 +87,11 @@ def sanitized():
     with open(profpipe_binary(), "rb") as binary:
         content = binary.read()
     return b"__asan_init" in content or b"__tsan_init" in content
+
+
+def patient(seconds):
+    """A limit for something that a sanitizer makes slower."""
+    return seconds * (SANITIZED_SLOWER if sanitized() else 1)
 
 
 def standin():
@@ -117,6 +140,7 @@ class Daemon:
     def __init__(self, name, command, folder, env=None):
         self.name = name
         self.killed = False  # by the test
+        self.reports_at_end = sanitized() and command[0] == profpipe_binary()
         self.log_path = os.path.join(folder, f"{name}.log")
         self.out_path = os.path.join(folder, f"{name}.out")
         with open(self.log_path, "wb") as log, open(self.out_path, "wb") as out:
@@ -248,6 +272,13 @@ class Test:
             self.say(f"FAILED: {what}{': ' + str(detail) if detail != '' else ''}")
         return bool(condition)
 
+    def check_cost(self, condition, what, detail=""):
+        """A check of time or memory, left out where a sanitizer spends both."""
+        if sanitized():
+            self.say(f"left out: {what}: a sanitizer's own")
+            return True
+        return self.check(condition, what, detail)
+
     # Programs
 
     def path(self, *parts):
@@ -324,14 +355,25 @@ class Test:
     # End
 
     def check_ends(self):
-        """No daemon may have died by a signal that the test did not send, or have a sanitizer's report in its log."""
+        """No daemon may have died by a signal that the test did not send, and no program may have left a report of a fault."""
         for daemon in self.daemons:
-            report = SANITIZER_REPORT.search(daemon.log())
-            if report:
-                self.check(False, f"{daemon.name}: no sanitizer report", daemon.log()[report.start():report.start() + 2000])
             code = daemon.process.poll()
             if code is not None and code < 0 and not daemon.killed:
                 self.check(False, f"{daemon.name} does not die by a signal", code)
+            report = FAULT_REPORT.search(daemon.log())
+            if report:
+                self.check(False, f"{daemon.name}: no fault in the log", daemon.log()[report.start():report.start() + 2000])
+        for name in sorted(os.listdir(self.folder)):
+            if name.startswith(SANITIZER_FILE):
+                with open(self.path(name), errors="replace") as report:
+                    self.check(False, f"no sanitizer report ({name})", "\n" + report.read(REPORT_BYTES_SHOWN))
+
+    def end_for_reports(self):
+        """A sanitizer looks for leaks at a program's end: what still runs may end by itself."""
+        for daemon in reversed(self.daemons):
+            if daemon.reports_at_end and daemon.running():
+                with contextlib.suppress(Failure):  # it may wait for a peer that never answers
+                    daemon.stop(REPORT_STOP_S)
 
     def stop_all(self):
         for daemon in reversed(self.daemons):
@@ -358,6 +400,7 @@ def run_guarded(run, test):
     except Exception:  # a fault of the test itself, shown like any other
         traceback.print_exc(file=sys.stdout)
         test.check(False, "the test script ends without an exception")
+    test.end_for_reports()
     test.check_ends()
     if test.failures or test.checks == 0:
         test.show_logs()
@@ -365,8 +408,14 @@ def run_guarded(run, test):
     return 0
 
 
+def end_on_sigterm(*_):
+    sys.exit(1)
+
+
 def main(run):
+    signal.signal(signal.SIGTERM, end_on_sigterm)  # through `finally`: a script over its time stops what it started
     folder = tempfile.mkdtemp(prefix="profpipe-test-")
+    report_sanitizers_to(folder)
     test = Test(folder)
     try:
         code = run_guarded(run, test)
