@@ -41,10 +41,10 @@ void pp_doc_warn(struct pp_doc_reader *r, struct pp_mark mark, const struct pp_p
     va_end(args);
 }
 
-const struct pp_document *pp_document_read(struct pp_arena *arena, const struct pp_node *root,
-                                           const struct pp_doc_types *types,
-                                           const struct pp_document_options *options,
-                                           struct pp_diags *diags)
+const struct pp_document *pp_document_read_all(struct pp_arena *arena, const struct pp_node *root,
+                                               const struct pp_doc_types *types,
+                                               const struct pp_document_options *options,
+                                               struct pp_diags *diags)
 {
     struct pp_doc_reader r = {.arena = arena, .diags = diags, .types = types, .options = options};
     struct pp_path top = {.name = ""};
@@ -61,5 +61,15 @@ const struct pp_document *pp_document_read(struct pp_arena *arena, const struct 
     pp_doc_read_pipelines(&r);
     pp_doc_mark_used(&r);
     pp_doc_decode_components(&r);
-    return pp_diags_failed(diags) ? NULL : r.doc;
+    return r.doc;
+}
+
+const struct pp_document *pp_document_read(struct pp_arena *arena, const struct pp_node *root,
+                                           const struct pp_doc_types *types,
+                                           const struct pp_document_options *options,
+                                           struct pp_diags *diags)
+{
+    const struct pp_document *doc = pp_document_read_all(arena, root, types, options, diags);
+
+    return pp_diags_failed(diags) ? NULL : doc;
 }

@@ -116,5 +116,11 @@ const struct pp_document *pp_document_read(struct pp_arena *arena, const struct 
                                            const struct pp_doc_types *types,
                                            const struct pp_document_options *options,
                                            struct pp_diags *diags);
+/* The same with what could be read in spite of errors, for checks that go on and report more of them in the same run; NULL when memory is out. References
+ * that lead nowhere are left out; components of unknown types have no factory. */
+const struct pp_document *pp_document_read_all(struct pp_arena *arena, const struct pp_node *root,
+                                               const struct pp_doc_types *types,
+                                               const struct pp_document_options *options,
+                                               struct pp_diags *diags);
 
 #endif

@@ -39,8 +39,9 @@ static bool build(struct pp_plan *plan, const struct pp_node *root, const struct
         pp_diag_nomem(diags);
         return false;
     }
-    plan->document = pp_document_read(&plan->arena, root, &types.types, &options->document, diags);
-    if (plan->document && !pp_diags_failed(diags)) {
+    plan->document = pp_document_read_all(&plan->arena, root, &types.types, &options->document, diags);
+    if (plan->document) {
+        /* After errors too: the graph's own are to be seen in the same run. */
         struct pp_plan_build build = {.plan = plan, .document = plan->document, .options = options, .diags = diags};
 
         ok = pp_plan_build(&build);

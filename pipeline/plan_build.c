@@ -98,15 +98,15 @@ static bool has_kept(const struct pp_plan_build *build, const struct pp_doc_refs
     return false;
 }
 
-/* Only leaving out connectors to skipped pipelines can bring this about: the document has checked the rest. */
+/* Only leaving out connectors to skipped pipelines can bring this about by itself: the document has checked the rest. */
 static bool check_ends(struct pp_plan_build *build, const struct pp_doc_pipeline *pipeline)
 {
     const char *missing = !has_kept(build, &pipeline->receivers)   ? "receivers"
                           : !has_kept(build, &pipeline->exporters) ? "exporters"
                                                                    : NULL;
 
-    if (!missing)
-        return true;
+    if (!missing || pp_diags_failed(build->diags))
+        return !missing;
     pp_diag_add(build->diags, PP_SEVERITY_ERROR, pipeline->mark, "service::pipelines",
                 "pipeline \"%s\" has no %s left without the pipelines that --profiles-only leaves out", pipeline->id, missing);
     return false;
@@ -117,6 +117,8 @@ static bool connect_pipeline(struct pp_plan_build *build, const struct pp_doc_pi
     size_t first = PP_PLAN_NO_NODE, last = PP_PLAN_NO_NODE, node;
 
     for (size_t i = 0; i < pipeline->processors.n; i++) {
+        if (!pp_plan_keeps(build, &pipeline->processors.v[i]))
+            continue;
         if (!add_node(build, pipeline->processors.v[i].component, pipeline->id, &node))
             return false;
         if (last == PP_PLAN_NO_NODE)
@@ -182,7 +184,7 @@ static void check_named_pipelines(struct pp_plan_build *build)
         struct pp_check check = {build->diags, node->component->node, node->component->mark, &path};
         struct named named = {&check, node};
 
-        if (node->spec.factory->pipelines_named)
+        if (node->spec.factory->pipelines_named && node->spec.config)
             node->spec.factory->pipelines_named(node->spec.config, check_named, &named);
     }
 }
@@ -208,12 +210,12 @@ static bool add_all(struct pp_plan_build *build)
     size_t node;
 
     for (size_t i = 0; i < document->extensions.n; i++)
-        if (!shared_node(build, document->extensions.v[i].component, &node))
+        if (pp_plan_keeps(build, &document->extensions.v[i]) && !shared_node(build, document->extensions.v[i].component, &node))
             return false;
     for (size_t i = 0; i < document->pipelines.n; i++) {
         const struct pp_doc_pipeline *pipeline = &document->pipelines.v[i];
 
-        if (!pipeline->skipped && (!check_ends(build, pipeline) || !add_pipeline(build, pipeline)))
+        if (!pipeline->skipped && check_ends(build, pipeline) && !add_pipeline(build, pipeline))
             return false;
     }
     return true;
@@ -226,7 +228,7 @@ bool pp_plan_build(struct pp_plan_build *build)
     if (!ok)
         pp_diag_nomem(build->diags);
     pp_plan_check_connectors(build);
-    ok = ok && !pp_diags_failed(build->diags) && add_all(build);
+    ok = ok && add_all(build);
     if (ok)
         check_named_pipelines(build);
     ok = ok && pp_plan_use_extensions(build) && pp_plan_sort(build);

@@ -31,7 +31,7 @@ bool pp_plan_build(struct pp_plan_build *build);
 
 /* Finds connectors that are used on one side only; false when memory is out. */
 bool pp_plan_check_connectors(struct pp_plan_build *build);
-/* Whether a reference of a kept pipeline leads to a component that will be there. */
+/* Whether a reference of a kept pipeline, or of service.extensions, leads to a component that will be there. */
 bool pp_plan_keeps(const struct pp_plan_build *build, const struct pp_doc_ref *ref);
 /* Looks up the extensions that the nodes' configurations name; false when memory is out. */
 bool pp_plan_use_extensions(struct pp_plan_build *build);

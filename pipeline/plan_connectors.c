@@ -65,5 +65,5 @@ bool pp_plan_keeps(const struct pp_plan_build *build, const struct pp_doc_ref *r
 {
     const struct pp_connector_use *use = use_of(build, ref);
 
-    return ref->component && (!use || (use->as_exporter && use->as_receiver));
+    return ref->component && ref->component->type.factory && (!use || (use->as_exporter && use->as_receiver));
 }

@@ -74,12 +74,14 @@ static void look_up(void *arg, struct pp_extension_ref *ref)
         report_missing(lookup->build->document, ref);
         return;
     }
+    factory = component->type.factory;
+    if (!factory || (component->type.config && !component->config))
+        return; /* its own errors have been reported */
     use.node = running(lookup->build, component);
     if (use.node == PP_PLAN_NO_NODE) {
         pp_check_error(&ref->check, "", "the extension \"%s\" does not run: add it to service::extensions", ref->id);
         return;
     }
-    factory = component->type.factory;
     if (!factory->offers || !(factory->offers(component->config) & ref->offers)) {
         pp_check_error(&ref->check, "", "the extension \"%s\" is not %s as it is configured", ref->id, need_name(ref->offers));
         return;

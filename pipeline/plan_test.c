@@ -255,6 +255,32 @@ static void extensions_start_after_those_they_use(void **state)
     pp_plan_unref(plan);
 }
 
+/* What the document finds does not hide what the graph finds. */
+static void all_kinds_of_errors_in_one_run(void **state)
+{
+    static const char *const text = "receivers: {nop: {}, nip: {}}\nexporters: {nop: {unknown: 1}, user: {auth: nobody, more: 7}}\n"
+                                    "processors: {p: , q: }\nconnectors: {forward/a: , forward/b: , route: {to: profiles/away}}\n"
+                                    "extensions: {none: }\nservice:\n  extensions: [none]\n  pipelines:\n"
+                                    "    profiles: {receivers: [nop, nip, forward/b, ghost], processors: [p, q], exporters: [user, forward/a, route]}\n"
+                                    "    profiles/2: {receivers: [forward/a, route], exporters: [nop, forward/b]}\n"
+                                    "    profiles/3: {receivers: [nip], exporters: [nop]}\n";
+    static const char *const wanted[] = {
+        "there is no receiver of type \"nip\"", "unknown", "more", "there is no processor of type \"q\"",
+        "there is no extension of type \"none\"", "the receiver \"ghost\" is not configured",
+        "c.yaml:4:52: error: connectors::route::to: pipeline \"profiles/away\" does not have this connector among its receivers",
+        "cycle of pipelines through connectors",
+    };
+    char *report;
+
+    (void)state;
+    assert_null(plan_of(text, false, &report));
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+        if (!strstr(report, wanted[i]))
+            fail_msg("no \"%s\" in:\n%s", wanted[i], report);
+    assert_null(strstr(report, "profiles-only"));
+    pp_free(report);
+}
+
 static void profiles_only_leaves_out_what_cannot_run(void **state)
 {
     static const char *const text =
@@ -367,6 +393,7 @@ int main(void)
         cmocka_unit_test(extensions_that_are_used_must_be_there),
         cmocka_unit_test(extensions_start_after_those_they_use),
         cmocka_unit_test(order_is_extensions_then_targets_then_receivers),
+        cmocka_unit_test(all_kinds_of_errors_in_one_run),
         cmocka_unit_test(profiles_only_leaves_out_what_cannot_run),
         cmocka_unit_test(profiles_only_needs_something_left),
         cmocka_unit_test(sameness_follows_the_text),
