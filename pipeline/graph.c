@@ -100,17 +100,28 @@ void pp_graph_cut(struct pp_graph *graph, size_t node)
         pp_downstream_set(&graph->instances[node]->downstream, NULL);
 }
 
-void pp_graph_shutdown(struct pp_graph *graph, const bool *ends, uint64_t timeout_ms)
+static void shut_down(struct pp_graph *graph, const bool *ends, bool extensions_too, uint64_t deadline_mono_ms)
 {
-    uint64_t now_ms = pp_clock_mono_ms(), deadline_ms = now_ms + timeout_ms;
+    uint64_t now_ms = pp_clock_mono_ms();
+    uint64_t half_ms = deadline_mono_ms > now_ms ? now_ms + (deadline_mono_ms - now_ms) / 2 : deadline_mono_ms;
 
     for (size_t i = graph->plan ? graph->plan->nodes.n : 0; i-- > 0;) {
         struct pp_instance *instance = graph->instances[i];
-        bool is_receiver = graph->plan->nodes.v[i].spec.factory->kind == PP_RECEIVER;
+        enum pp_component_kind kind = graph->plan->nodes.v[i].spec.factory->kind;
 
-        if (instance && (!ends || ends[i]))
-            pp_instance_shutdown(instance, is_receiver ? now_ms + timeout_ms / 2 : deadline_ms);
+        if (instance && (!ends || ends[i]) && (extensions_too || kind != PP_EXTENSION))
+            pp_instance_shutdown(instance, kind == PP_RECEIVER ? half_ms : deadline_mono_ms);
     }
+}
+
+void pp_graph_drain(struct pp_graph *graph, const bool *ends, uint64_t deadline_mono_ms)
+{
+    shut_down(graph, ends, false, deadline_mono_ms);
+}
+
+void pp_graph_shutdown(struct pp_graph *graph, const bool *ends, uint64_t deadline_mono_ms)
+{
+    shut_down(graph, ends, true, deadline_mono_ms);
 }
 
 void pp_graph_free_instances(struct pp_graph *graph, const bool *ends)

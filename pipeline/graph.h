@@ -20,8 +20,10 @@ void pp_graph_wire(struct pp_graph *graph);
 /* What the node's instance emits from now on is answered with "retry". */
 void pp_graph_cut(struct pp_graph *graph, size_t node);
 
-/* Ends the instances for which `ends` says so (NULL: all), receivers first. Receivers get half of the time at most, so that exporters have the rest. */
-void pp_graph_shutdown(struct pp_graph *graph, const bool *ends, uint64_t timeout_ms);
+/* Ends the instances for which `ends` says so (NULL: all), receivers first, extensions last. Receivers get half of the time at most, so that exporters
+ * have the rest. pp_graph_drain leaves the extensions running; what has ended is not ended again. */
+void pp_graph_drain(struct pp_graph *graph, const bool *ends, uint64_t deadline_mono_ms);
+void pp_graph_shutdown(struct pp_graph *graph, const bool *ends, uint64_t deadline_mono_ms);
 void pp_graph_free_instances(struct pp_graph *graph, const bool *ends);
 
 #endif

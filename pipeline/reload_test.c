@@ -20,6 +20,7 @@
 struct toy_config {
     int64_t slot;
     bool fails;
+    bool holds; /* its shutdown waits for `released` */
     const char *note;
     const char *uses; /* an extension */
 };
@@ -27,13 +28,16 @@ struct toy_config {
 static const struct pp_field toy_fields[] = {
     PP_ROW_INT(struct toy_config, slot, 0, 0, SLOTS - 1, "The slot it takes."),
     PP_ROW_BOOL(struct toy_config, fails, 0, "Does not start."),
+    PP_ROW_BOOL(struct toy_config, holds, 0, "Ends when it is told to."),
     PP_ROW_STRING(struct toy_config, note, 0, "To tell configurations apart."),
     PP_ROW_EXTENSION(struct toy_config, uses, 0, PP_OFFERS_STORAGE, "An extension that it uses."),
     PP_ROW_END,
 };
 static const struct pp_group toy_group = {.name = "toy", .size = sizeof(struct toy_config), .fields = toy_fields};
 
-static struct pp_component *slots[SLOTS];
+static struct pp_component *_Atomic slots[SLOTS];
+static atomic_bool released;
+static atomic_uint held, orphaned; /* shutdowns that waited; that came after their extension's */
 static unsigned starts;
 static _Atomic uint64_t taken; /* samples */
 static struct pp_component *_Atomic source; /* the receiver that runs */
@@ -60,13 +64,18 @@ static bool toy_start(struct pp_component *self, struct pp_error *err)
     return true;
 }
 
+/* On the main thread, or the one that drains what a reload has replaced. */
 static void toy_shutdown(struct pp_component *self, uint64_t deadline_ms)
 {
     const struct toy_config *config = self->config;
 
     (void)deadline_ms;
-    if (config->uses)
-        assert_true(((struct pp_component *)pp_component_extension(self, config->uses, PP_OFFERS_STORAGE))->instance->started);
+    for (unsigned ms = 0; config->holds && !released && ms < PP_TESTING_WAIT_MS; ms++)
+        usleep(1000);
+    if (config->holds)
+        held++;
+    if (config->uses && !((struct pp_component *)pp_component_extension(self, config->uses, PP_OFFERS_STORAGE))->instance->started)
+        orphaned++;
     if (config->slot && slots[config->slot] == self)
         slots[config->slot] = NULL;
     if (source == self)
@@ -164,7 +173,10 @@ static void begin(const char *text)
     struct pp_plan *plan = plan_of(text);
     struct pp_error err;
 
-    memset(slots, 0, sizeof(slots));
+    for (int i = 0; i < SLOTS; i++)
+        slots[i] = NULL;
+    released = false;
+    held = orphaned = 0;
     starts = 0;
     taken = 0;
     assert_true(pp_service_new(&options, &service, &err));
@@ -187,6 +199,7 @@ static void end(void)
     pp_service_shutdown(service);
     for (int i = 0; i < SLOTS; i++)
         assert_null(slots[i]);
+    assert_int_equal(orphaned, 0);
     pp_service_free(service);
 }
 
@@ -299,6 +312,52 @@ static void exclusive_exporter_is_drained_first(void **state)
     assert_ptr_equal(slots[3], component("alone"));
     assert_true(flows());
     assert_int_equal(taken, 10);
+    end();
+}
+
+static void what_is_replaced_drains_beside_the_new_graph(void **state)
+{
+    struct pp_error err;
+
+    (void)state;
+    begin(CONFIG("slot: 1", "", "holds: true"));
+    assert_true(reload(CONFIG("slot: 1", "", "note: new"), &err));
+    assert_int_equal(held, 0);
+    assert_true(flows());
+    pp_service_request(service, PP_REQUEST_RELOAD);
+    assert_int_equal(pp_service_wait(service, 20, NULL), PP_REQUEST_NONE);
+    pp_service_request(service, PP_REQUEST_STOP);
+    assert_int_equal(pp_service_wait(service, PP_TESTING_WAIT_MS, NULL), PP_REQUEST_STOP);
+    pp_service_request(service, PP_REQUEST_RELOAD);
+    released = true;
+    assert_int_equal(pp_service_wait(service, PP_TESTING_WAIT_MS, NULL), PP_REQUEST_RELOAD);
+    assert_int_equal(held, 1);
+    end();
+}
+
+static void *release_soon(void *arg)
+{
+    usleep(50000);
+    released = true;
+    return arg;
+}
+
+#define HELD(note)                                                                                                     \
+    "extensions: {x: }\nreceivers: {r: {}}\nexporters: {e: {uses: x, " note "}}\nservice:\n"                            \
+    "  extensions: [x]\n  pipelines: {profiles: {receivers: [r], exporters: [e]}}\n"
+
+static void an_end_waits_for_what_was_replaced(void **state)
+{
+    struct pp_error err;
+    pthread_t thread;
+
+    (void)state;
+    begin(HELD("holds: true"));
+    assert_true(reload(HELD("note: new"), &err));
+    assert_int_equal(pthread_create(&thread, NULL, release_soon, NULL), 0);
+    pp_service_shutdown(service);
+    assert_int_equal(held, 1);
+    pthread_join(thread, NULL);
     end();
 }
 
@@ -489,6 +548,8 @@ int main(void)
         cmocka_unit_test(failure_beside_the_old_graph_leaves_it_alone),
         cmocka_unit_test(failure_after_making_way_puts_the_old_one_back),
         cmocka_unit_test(exclusive_exporter_is_drained_first),
+        cmocka_unit_test(what_is_replaced_drains_beside_the_new_graph),
+        cmocka_unit_test(an_end_waits_for_what_was_replaced),
         cmocka_unit_test(a_start_that_fails_ends_what_had_started),
         cmocka_unit_test(fatal_report_reaches_the_main_thread),
         cmocka_unit_test(no_allocation_failure_breaks_a_reload),

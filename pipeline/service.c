@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "pipeline/metrics_server.h"
+#include "pipeline/service_retire.h"
 #include "pipeline/service_state.h"
 
 static void init_cond(pthread_cond_t *cond)
@@ -121,6 +122,8 @@ void pp_service_unlock_status(struct pp_service *service)
 void pp_service_request(struct pp_service *service, enum pp_service_request request)
 {
     pthread_mutex_lock(&service->lock);
+    if (request == PP_REQUEST_STOP && !service->stop_asked_ms)
+        service->stop_asked_ms = pp_clock_mono_ms();
     if (request > service->request)
         service->request = request;
     pthread_cond_broadcast(&service->requested);
@@ -137,22 +140,42 @@ void pp_service_stop_fatal(struct pp_service *service, const char *log_id, const
     pthread_mutex_unlock(&service->lock);
 }
 
+/* A reload waits till what the last one replaced is gone. With the lock held. */
+static bool has_request(const struct pp_service *service)
+{
+    return service->request != PP_REQUEST_NONE && !(service->request == PP_REQUEST_RELOAD && service->retired.running);
+}
+
+/* With the lock held; false when the time has passed. */
+static bool wait_for_request(struct pp_service *service, uint64_t until_mono_ms)
+{
+    struct timespec until = {(time_t)(until_mono_ms / PP_MS_PER_S), (long)(until_mono_ms % PP_MS_PER_S * PP_NS_PER_MS)};
+
+    if (until_mono_ms == UINT64_MAX)
+        return pthread_cond_wait(&service->requested, &service->lock) == 0;
+    return pthread_cond_timedwait(&service->requested, &service->lock, &until) == 0;
+}
+
 enum pp_service_request pp_service_wait(struct pp_service *service, uint64_t timeout_ms, const char **ret_reason)
 {
-    uint64_t until_ms = timeout_ms == UINT64_MAX ? 0 : pp_clock_mono_ms() + timeout_ms;
-    struct timespec until = {(time_t)(until_ms / PP_MS_PER_S), (long)(until_ms % PP_MS_PER_S * PP_NS_PER_MS)};
-    enum pp_service_request request;
-    int rc = 0;
+    uint64_t until_ms = timeout_ms == UINT64_MAX ? UINT64_MAX : pp_clock_mono_ms() + timeout_ms;
+    enum pp_service_request request = PP_REQUEST_NONE;
+    bool in_time = true;
 
     pthread_mutex_lock(&service->lock);
-    while (service->request == PP_REQUEST_NONE && rc == 0) {
-        if (timeout_ms == UINT64_MAX)
-            rc = pthread_cond_wait(&service->requested, &service->lock);
-        else
-            rc = pthread_cond_timedwait(&service->requested, &service->lock, &until);
+    while (!has_request(service) && in_time) {
+        if (pp_service_has_drained(service)) {
+            pthread_mutex_unlock(&service->lock);
+            pp_service_settle(service);
+            pthread_mutex_lock(&service->lock);
+        } else {
+            in_time = wait_for_request(service, until_ms);
+        }
     }
-    request = service->request;
-    service->request = PP_REQUEST_NONE;
+    if (has_request(service)) {
+        request = service->request;
+        service->request = PP_REQUEST_NONE;
+    }
     pthread_mutex_unlock(&service->lock);
     if (ret_reason)
         *ret_reason = service->fatal;

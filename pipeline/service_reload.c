@@ -3,11 +3,13 @@
  * Instances that did not change are carried over. The others of the new graph are made and started beside the old ones where that can be done
  * (servers take listening sockets over, clients own nothing), so that a failure leaves the old graph as it is. What cannot start beside its
  * predecessor, or did not because the old graph holds what it needs (a port, a file), is started after the old ones in its way have been
- * drained; if it still fails, those are made and started again. Only then are the connections switched, and the rest of the old graph drained. */
+ * drained; if it still fails, those are made and started again. Only then are the connections switched, and the rest of the old graph drained, beside the
+ * new one (pipeline/service_retire.c). */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "pipeline/graph.h"
 #include "pipeline/metrics_server.h"
+#include "pipeline/service_retire.h"
 
 struct reload {
     struct pp_service *service;
@@ -45,6 +47,11 @@ static void reload_done(struct reload *reload)
     pp_free(reload->late);
     pp_free(reload->leaves);
     pp_free(reload->drained);
+}
+
+static uint64_t deadline(const struct reload *reload)
+{
+    return pp_clock_mono_ms() + reload->service->shutdown_timeout_ms;
 }
 
 static size_t old_n(const struct reload *reload)
@@ -181,7 +188,7 @@ static void make_way(struct reload *reload)
             }
         }
     }
-    pp_graph_shutdown(&reload->old, reload->drained, reload->service->shutdown_timeout_ms);
+    pp_graph_shutdown(&reload->old, reload->drained, deadline(reload));
 }
 
 static bool start_late(struct reload *reload, struct pp_error *err)
@@ -196,7 +203,7 @@ static void end_new(struct reload *reload)
 {
     for (size_t i = 0; i < reload->new.plan->nodes.n; i++)
         reload->carried[i] = !reload->carried[i]; /* from here on: what ends */
-    pp_graph_shutdown(&reload->new, reload->carried, reload->service->shutdown_timeout_ms);
+    pp_graph_shutdown(&reload->new, reload->carried, deadline(reload));
     pp_graph_free_instances(&reload->new, reload->carried);
 }
 
@@ -228,16 +235,12 @@ static void put_back(struct reload *reload)
 
 static void switch_over(struct reload *reload)
 {
-    struct pp_plan *old_plan = reload->old.plan;
-
     pp_graph_wire(&reload->new);
     pp_plan_ref(reload->new.plan);
     pp_service_publish(reload->service, &reload->new);
-    /* reload->new is the old graph now, with the arrays that go. */
-    pp_graph_shutdown(&reload->new, reload->leaves, reload->service->shutdown_timeout_ms);
-    pp_graph_free_instances(&reload->new, reload->leaves);
-    pp_graph_done(&reload->new);
-    pp_plan_unref(old_plan);
+    /* reload->new is the old graph now, with the arrays and the reference to its plan that go. */
+    pp_service_retire(reload->service, &reload->new, reload->leaves);
+    reload->leaves = NULL;
 }
 
 bool pp_service_reload(struct pp_service *service, struct pp_plan *plan, struct pp_error *err)
@@ -245,6 +248,7 @@ bool pp_service_reload(struct pp_service *service, struct pp_plan *plan, struct 
     struct reload reload;
     bool ok, way_made = false;
 
+    pp_service_settle(service);
     if (!reload_init(&reload, service, plan)) {
         reload_done(&reload);
         pp_graph_done(&reload.new);

@@ -1,13 +1,30 @@
 /* The first start of a graph, and its end. */
+#include "base/clock.h"
 #include "pipeline/graph.h"
 #include "pipeline/metrics_server.h"
+#include "pipeline/service_retire.h"
 
-static bool open_all(struct pp_graph *graph, struct pp_error *err)
+/* One more thing that cannot be opened: *err keeps the last, those before it go to the log, a line each, so that one run shows them all. */
+static void note_failure(bool *all_open, struct pp_error *err, const struct pp_error *one)
 {
+    if (!*all_open)
+        pp_log(PP_LOG_ERROR, NULL, "does not start: %s", err->message);
+    *all_open = false;
+    *err = *one;
+}
+
+/* Every port that this configuration listens on. */
+static bool open_all(struct pp_service *service, struct pp_graph *graph, struct pp_error *err)
+{
+    struct pp_error one = {0};
+    bool all_open = true;
+
     for (size_t i = 0; i < graph->plan->nodes.n; i++)
-        if (!pp_instance_open(graph->instances[i], err))
-            return false;
-    return true;
+        if (!pp_instance_open(graph->instances[i], &one))
+            note_failure(&all_open, err, &one);
+    if (!pp_metrics_server_configure(service, graph->plan->document->telemetry, &one))
+        note_failure(&all_open, err, &one);
+    return all_open;
 }
 
 static bool start_all(struct pp_graph *graph, struct pp_error *err)
@@ -48,7 +65,7 @@ bool pp_service_start(struct pp_service *service, struct pp_plan *plan, struct p
     if (!pp_graph_init(&graph, plan))
         return pp_error_nomem(err);
     made = make_all(service, &graph, err);
-    if (made && open_all(&graph, err) && pp_metrics_server_configure(service, plan->document->telemetry, err)) {
+    if (made && open_all(service, &graph, err)) {
         /* Published before the start, so that extensions show what is starting. */
         pp_service_publish(service, &graph);
         pp_graph_done(&graph);
@@ -57,7 +74,7 @@ bool pp_service_start(struct pp_service *service, struct pp_plan *plan, struct p
             pp_service_publish(service, &graph);
     }
     if (!ok) {
-        pp_graph_shutdown(&graph, NULL, service->shutdown_timeout_ms);
+        pp_graph_shutdown(&graph, NULL, pp_clock_mono_ms() + service->shutdown_timeout_ms);
         pp_graph_free_instances(&graph, NULL);
         pp_graph_done(&graph);
         return false;
@@ -67,14 +84,28 @@ bool pp_service_start(struct pp_service *service, struct pp_plan *plan, struct p
     return true;
 }
 
+/* Counted from the request, which may have had to wait for a reload. */
+static uint64_t stop_deadline(struct pp_service *service)
+{
+    uint64_t asked_ms;
+
+    pthread_mutex_lock(&service->lock);
+    asked_ms = service->stop_asked_ms ? service->stop_asked_ms : pp_clock_mono_ms();
+    pthread_mutex_unlock(&service->lock);
+    return asked_ms + service->shutdown_timeout_ms;
+}
+
 void pp_service_shutdown(struct pp_service *service)
 {
+    uint64_t deadline_ms = stop_deadline(service);
     struct pp_graph graph = {0};
     struct pp_plan *plan;
 
     atomic_store(&service->state, PP_SERVICE_STOPPING);
-    /* Shown by extensions while it drains; they end last. */
-    pp_graph_shutdown(&service->graph, NULL, service->shutdown_timeout_ms);
+    /* Shown by extensions while it drains; they end last, after what the last reload replaced, which may use them too. */
+    pp_graph_drain(&service->graph, NULL, deadline_ms);
+    pp_service_settle(service);
+    pp_graph_shutdown(&service->graph, NULL, deadline_ms);
     pp_service_publish(service, &graph);
     plan = graph.plan;
     pp_graph_free_instances(&graph, NULL);

@@ -17,6 +17,15 @@ struct pp_graph {
     struct pp_targets **targets; /* prepared for pp_graph_wire; NULL entries once used */
 };
 
+/* What a reload has replaced; see pipeline/service_retire.h. */
+struct pp_retired {
+    struct pp_graph graph;
+    bool *ends; /* by node; NULL: there is nothing */
+    pthread_t thread;
+    bool has_thread;
+    bool running; /* under the service's lock: still drains */
+};
+
 struct pp_service {
     struct pp_loop_pool loops;
     struct pp_slab_trim slab_trim;
@@ -27,12 +36,14 @@ struct pp_service {
     char instance_id[37]; /* a random UUID: service.instance.id */
     _Atomic int state; /* enum pp_service_state */
 
-    pthread_mutex_t lock; /* of the requests, of what instances report and of the two members below */
+    pthread_mutex_t lock; /* of the requests, of what instances report, of `retired.running` and of the four members below */
     pthread_cond_t requested;
     enum pp_service_request request;
+    uint64_t stop_asked_ms; /* 0: not yet */
     char fatal[PP_STATUS_MESSAGE_MAX + 128];
     /* Written by the main thread only. */
     struct pp_graph graph;
+    struct pp_retired retired;
 };
 
 void pp_service_lock_status(struct pp_service *service);

@@ -117,11 +117,14 @@ static bool otlp_open(struct pp_component *component, struct pp_error *err)
 {
     struct otlp_receiver *self = (struct otlp_receiver *)component;
 
-    if ((!self->grpc.grpc_config || open_server(&self->grpc, &pp_otlp_grpc_handler, err)) &&
-        (!self->http.http_config || open_server(&self->http, &pp_otlp_http_handler, err)))
+    struct pp_error first = {0}, second = {0};
+    bool grpc = !self->grpc.grpc_config || open_server(&self->grpc, &pp_otlp_grpc_handler, &first);
+    bool http = !self->http.http_config || open_server(&self->http, &pp_otlp_http_handler, &second);
+
+    if (grpc && http)
         return true;
     otlp_close(component);
-    return false;
+    return pp_error_set(err, grpc ? second.kind : first.kind, "%s%s%s", first.message, grpc || http ? "" : "; ", second.message);
 }
 
 static bool otlp_start(struct pp_component *component, struct pp_error *err)

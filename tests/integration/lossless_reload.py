@@ -14,6 +14,7 @@ import harness  # noqa: E402
 MESSAGES = 1500
 RATE = 150  # messages a second and transport
 STOP_S = 60.0
+DRAIN_S = 25.0  # the daemon's own deadline
 SAMPLES = 40  # per message
 TAKEN = re.compile(r"shutdown: (\d+) samples in (\d+) batches were not delivered")
 
@@ -218,8 +219,34 @@ def second_signal(t):
             (was_running, time.monotonic() - started))
 
 
+def drain_beside(t):
+    """What a reload replaced waits for a backend that never answers: the new graph works meanwhile, signals are taken, and both end within one deadline."""
+    never, good = t.sink("silent", script="never"), t.sink("good")
+    setup = Setup(t, "beside", never.grpc, good.http)
+    daemon = setup.start()
+    message = t.path("lost", f"20k-{300000:06d}.pb")
+    t.send(setup.grpc, message, arguments=("--count", 20))
+    harness.wait_until(lambda: never.stats()["requests"] > 0, 10, "a request in flight")
+    mark = len(daemon.log())
+    setup.reload(sink_grpc=good.grpc)
+    daemon.wait_for_log("reloaded:", DRAIN_S / 2, mark)
+    t.send(setup.grpc, message, arguments=("--count", 3))
+    good.wait_for(3, DRAIN_S / 2)
+    harness.wait_until(lambda: harness.metric_sum(setup.metrics, "otelcol_exporter_sent_profile_samples", exporter="otlp_grpc") == 3 * SAMPLES, DRAIN_S / 2,
+                       "the metrics page to show what the new exporter has sent")
+    t.check(never.stats()["requests"] <= 20, "while the replaced exporter drains, the new one sends and the metrics page answers", never.stats())
+    daemon.signal(signal.SIGTERM)
+    daemon.wait_for_log("stopping", DRAIN_S / 2, mark)
+    started = time.monotonic()
+    daemon.process.wait(STOP_S)
+    took = time.monotonic() - started
+    lost = sum(int(m.group(1)) for m in TAKEN.finditer(daemon.log()))
+    t.check(daemon.process.returncode == 0 and took < DRAIN_S + 5, f"SIGTERM meanwhile: the end comes within one deadline ({took:.1f} s)", daemon.process.returncode)
+    t.check(lost == 20 * SAMPLES, "what the replaced exporter could not deliver is in the log", (lost, daemon.log()[mark:]))
+
+
 def run(t):
-    for part in (reload_under_load, stop_under_load, dead_sink, dead_sink_stop, second_signal):
+    for part in (reload_under_load, stop_under_load, dead_sink, dead_sink_stop, second_signal, drain_beside):
         try:
             part(t)
         except harness.Failure as failure:  # the next part is about something else

@@ -131,13 +131,14 @@ def unix_sockets(s):
     t.check(done.stdout == "200", "unix sockets: HTTP: 200, where a dead process had left its file", done)
 
 
-def refused_start(s, name, config, thing):
-    """A daemon that cannot listen says so in one line and ends before anything else runs."""
+def refused_start(s, name, config, *lists):
+    """A daemon that cannot listen says so, one line for each component that cannot, and ends before anything else runs. `lists` has the addresses by line."""
     path = s.t.write(f"{name}.yaml", config)
     done = subprocess.run([harness.profpipe_binary(), "--config", path], capture_output=True, text=True, timeout=20, check=False)
     lines = done.stderr.splitlines()
-    s.t.check(done.returncode == EXIT_START and len(lines) == 1 and f"cannot listen on {thing}" in lines[0] and "address already in use" in lines[0],
-              f"{name}: exit code {EXIT_START} and one line, which names the address", f"{done.returncode}: {done.stderr}")
+    named = len(lines) == len(lists) and all(any(all(f"cannot listen on {thing}" in line for thing in things) and line.count("address already in use") == len(things)
+                                                 for line in lines) for things in lists)
+    s.t.check(done.returncode == EXIT_START and named, f"{name}: exit code {EXIT_START} and {len(lists)} line(s) with the addresses", f"{done.returncode}: {done.stderr}")
 
 
 def in_use(s):
@@ -147,10 +148,22 @@ def in_use(s):
         service: {{telemetry: {{metrics: {{level: none}}}}, pipelines: {{profiles: {{receivers: [otlp], exporters: [nop]}}}}}}
         """
     other = f"127.0.0.1:{harness.free_port()}"
-    refused_start(s, "a second daemon on the port", second.format(first=f"127.0.0.1:{s.ports['grpc']}", other=other), f"127.0.0.1:{s.ports['grpc']}:")
+    refused_start(s, "a second daemon on the port", second.format(first=f"127.0.0.1:{s.ports['grpc']}", other=other), [f"127.0.0.1:{s.ports['grpc']}:"])
     path = s.t.path("grpc.sock")
-    refused_start(s, "a second daemon on the unix socket", second.format(first=f"{path}, transport: unix", other=other), path)
-    refused_start(s, "the same configuration twice", s.config, path)
+    refused_start(s, "a second daemon on the unix socket", second.format(first=f"{path}, transport: unix", other=other), [path])
+    addresses = {name: f"127.0.0.1:{port}" for name, port in s.ports.items()}
+    refused_start(s, "several ports", f"""
+        receivers:
+          otlp/tcp: {{protocols: {{grpc: {{endpoint: '{addresses['grpc']}'}}, http: {{endpoint: '{addresses['cors']}'}}}}}}
+          otlp/unix: {{protocols: {{http: {{endpoint: {path}, transport: unix}}}}}}
+          otlp/free: {{protocols: {{grpc: {{endpoint: '{other}'}}}}}}
+        exporters: {{nop: }}
+        extensions: {{health_check: {{endpoint: '{addresses['bare']}'}}}}
+        service:
+          telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {s.ports['idle']}}}}}}}}}]}}}}
+          extensions: [health_check]
+          pipelines: {{profiles: {{receivers: [otlp/tcp, otlp/unix, otlp/free], exporters: [nop]}}}}
+        """, [addresses["grpc"], addresses["cors"]], [path], [addresses["bare"]], [addresses["idle"]])
     written, free = s.t.path("written.json"), harness.free_port()
     refused_start(s, "the second of two receivers", f"""
         receivers:
@@ -158,7 +171,7 @@ def in_use(s):
           otlp/b: {{protocols: {{grpc: {{endpoint: 127.0.0.1:{s.ports['grpc']}}}}}}}
         exporters: {{file: {{path: {written}}}}}
         service: {{telemetry: {{metrics: {{level: none}}}}, pipelines: {{profiles: {{receivers: [otlp/a, otlp/b], exporters: [file]}}}}}}
-        """, f"127.0.0.1:{s.ports['grpc']}:")
+        """, [f"127.0.0.1:{s.ports['grpc']}:"])
     taken = f"127.0.0.1:{s.ports['grpc']}"
     for what, receiver, extensions in [("health_check", "nop", f"{{health_check: {{endpoint: '{taken}'}}}}"), ("zpages", "nop", f"{{zpages: {{endpoint: '{taken}'}}}}"),
                                        ("the pprof receiver's server", f"pprof: {{server: {{endpoint: '{taken}'}}}}", "{}")]:
@@ -170,7 +183,7 @@ def in_use(s):
               telemetry: {{metrics: {{level: none}}}}
               extensions: [{extensions.strip("{}").split(":")[0]}]
               pipelines: {{profiles: {{receivers: [{receiver.split(":")[0]}], exporters: [file]}}}}
-            """, taken)
+            """, [taken])
     s.t.check(not os.path.exists(written), "and no exporter had begun its file")
     with rawh2.Connection(path) as connection:
         s.t.check(connection.export(1, s.tiny), "the first daemon still serves its unix socket")
