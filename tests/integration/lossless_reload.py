@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import harness  # noqa: E402
 
 MESSAGES = 1500
-RATE = 150  # messages a second and transport
+RATE = 100  # messages a second and transport
 STOP_S = 60.0
 DRAIN_S = 25.0  # the daemon's own deadline
 SAMPLES = 40  # per message
@@ -109,7 +109,7 @@ def reload_under_load(t):
     sink = t.sink("sink", script="slow:delay=2ms")
     setup = Setup(t, "reloaded", sink.grpc, sink.http)
     daemon = setup.start()
-    messages = make(t, "load", MESSAGES, 1)
+    messages = make(t, "load", 2 * MESSAGES, 1)  # 15 s and more: all reloads happen under load
     running = senders(t, "load", setup, messages)
     harness.wait_until(lambda: sink.answered() > 20, 20, "the load to arrive")
     for what, changes, done in [
