@@ -27,6 +27,13 @@ typedef bool pp_index_equal(const void *context, uint32_t id);
 
 /* The id of the equal entry, or PP_INDEX_NONE. */
 uint32_t pp_index_find(const struct pp_index *index, uint64_t hash, pp_index_equal *equal, const void *context);
+/* Asks for the memory that finding this hash will need. */
+static inline void pp_index_prefetch(const struct pp_index *index, uint64_t hash)
+{
+    if (index->capacity)
+        __builtin_prefetch(&index->slots[(uint32_t)hash & (index->capacity - 1)]);
+}
+
 /* Adds an entry that pp_index_find did not find; false when memory is out. */
 bool pp_index_add(struct pp_index *index, uint64_t hash, uint32_t id);
 bool pp_index_reserve(struct pp_index *index, uint32_t entries);

@@ -197,19 +197,20 @@ bool pp_builder_add_profile(struct pp_builder *builder, const struct pp_profile 
     return true;
 }
 
-static bool grow_samples(struct pp_samples *s)
+bool pp_builder_reserve_samples(struct pp_builder *builder, uint32_t n)
 {
+    struct pp_samples *s = &builder->t->samples;
     uint32_t cap[5] = {s->cap, s->cap, s->cap, s->cap, s->cap};
 
-    if (s->n < s->cap)
+    if (n <= s->cap - s->n)
         return true;
     /* The columns grow in step; one that grew before another failed is only larger than it says. */
-    if (!pp_table_grow((void **)&s->stack, &cap[0], s->n, 1, sizeof(*s->stack)) ||
-        !pp_table_grow((void **)&s->link, &cap[1], s->n, 1, sizeof(*s->link)) ||
-        !pp_table_grow((void **)&s->attrs, &cap[2], s->n, 1, sizeof(*s->attrs)) ||
-        !pp_table_grow((void **)&s->values, &cap[3], s->n, 1, sizeof(*s->values)) ||
-        !pp_table_grow((void **)&s->timestamps, &cap[4], s->n, 1, sizeof(*s->timestamps)))
-        return false;
+    if (!pp_table_grow((void **)&s->stack, &cap[0], s->n, n, sizeof(*s->stack)) ||
+        !pp_table_grow((void **)&s->link, &cap[1], s->n, n, sizeof(*s->link)) ||
+        !pp_table_grow((void **)&s->attrs, &cap[2], s->n, n, sizeof(*s->attrs)) ||
+        !pp_table_grow((void **)&s->values, &cap[3], s->n, n, sizeof(*s->values)) ||
+        !pp_table_grow((void **)&s->timestamps, &cap[4], s->n, n, sizeof(*s->timestamps)))
+        return no_memory(builder);
     s->cap = cap[0];
     return true;
 }
@@ -242,8 +243,8 @@ bool pp_builder_add_sample(struct pp_builder *builder, const struct pp_builder_s
     if (sample->values_n != points && (sample->values_n > 0 || sample->timestamps_n == 0))
         return pp_builder_fail(builder, PP_ERR_INVALID, "sample with %zu values and %zu timestamps", sample->values_n,
                                sample->timestamps_n);
-    if (!grow_samples(s))
-        return no_memory(builder);
+    if (!pp_builder_reserve_samples(builder, 1))
+        return false;
     if (!copy_attrs(builder, sample->attrs, sample->attrs_n, &s->attrs[s->n]) ||
         !copy_points(builder, sample, &s->values[s->n], &s->timestamps[s->n]))
         return false;

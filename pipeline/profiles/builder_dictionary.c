@@ -133,17 +133,12 @@ static bool append_indices(struct pp_builder *b, const int32_t *v, size_t n, str
     return true;
 }
 
-int32_t pp_builder_string(struct pp_builder *b, struct pp_str s)
+static int32_t intern_string(struct pp_builder *b, struct pp_str s, uint64_t hash)
 {
     struct key key = {.t = b->t, .string = s};
+    uint32_t id = find(b, PP_BUILDER_STRINGS, hash, &key);
     struct pp_str copy;
-    uint64_t hash;
-    uint32_t id;
 
-    if (s.n == 0 || pp_builder_failed(b))
-        return 0;
-    hash = b->distinct ? 0 : pp_hash_str(s);
-    id = find(b, PP_BUILDER_STRINGS, hash, &key);
     if (id != PP_INDEX_NONE)
         return (int32_t)id;
     if (!pp_builder_store(b, s, &copy))
@@ -151,6 +146,36 @@ int32_t pp_builder_string(struct pp_builder *b, struct pp_str s)
     if (!pp_table_push(&b->t->strings, copy))
         return full(b);
     return added(b, PP_BUILDER_STRINGS, hash, b->t->strings.n - 1);
+}
+
+int32_t pp_builder_string(struct pp_builder *b, struct pp_str s)
+{
+    if (s.n == 0 || pp_builder_failed(b))
+        return 0;
+    return intern_string(b, s, b->distinct ? 0 : pp_hash_str(s));
+}
+
+/* Hashed some at a time, so that the index's slots come from memory meanwhile. */
+#define STRINGS_AHEAD 16u
+
+void pp_builder_strings(struct pp_builder *b, const struct pp_str *strings, uint32_t n, int32_t *to_of)
+{
+    uint32_t wanted[STRINGS_AHEAD];
+    uint64_t hashes[STRINGS_AHEAD];
+
+    for (uint32_t i = 0; i < n && !pp_builder_failed(b);) {
+        uint32_t ahead = 0;
+
+        for (; i < n && ahead < STRINGS_AHEAD; i++) {
+            if (!to_of[i])
+                continue;
+            wanted[ahead] = i;
+            hashes[ahead] = b->distinct ? 0 : pp_hash_str(strings[i]);
+            pp_index_prefetch(&b->index[PP_BUILDER_STRINGS], hashes[ahead++]);
+        }
+        for (uint32_t k = 0; k < ahead && !pp_builder_failed(b); k++)
+            to_of[wanted[k]] = strings[wanted[k]].n ? intern_string(b, strings[wanted[k]], hashes[k]) : 0;
+    }
 }
 
 int32_t pp_builder_function(struct pp_builder *b, const struct pp_function *f)
@@ -226,28 +251,52 @@ int32_t pp_builder_location(struct pp_builder *b, const struct pp_location *l, c
     return added(b, PP_BUILDER_LOCATIONS, hash, b->t->locations.n - 1);
 }
 
+/* The stack whose locations have been put behind the last one's, not counted in yet. */
+static int32_t intern_stack(struct pp_builder *b, uint32_t n)
+{
+    struct pp_tables *t = b->t;
+    const int32_t *locations = t->location_indices.v + t->location_indices.n;
+    struct key key = {.t = t, .indices = locations, .indices_n = n};
+    struct pp_stack stack = {{t->location_indices.n, n}};
+    uint64_t hash = b->distinct ? 0 : pp_hash_bytes(locations, n * sizeof(*locations));
+    uint32_t id = find(b, PP_BUILDER_STACKS, hash, &key);
+
+    if (id != PP_INDEX_NONE)
+        return (int32_t)id;
+    if (!pp_table_push(&t->stacks, stack))
+        return full(b);
+    t->location_indices.n += n;
+    return added(b, PP_BUILDER_STACKS, hash, t->stacks.n - 1);
+}
+
 int32_t pp_builder_stack(struct pp_builder *b, const int32_t *locations, size_t n)
 {
-    struct key key = {.t = b->t, .indices = locations, .indices_n = n};
     struct pp_tables *t = b->t;
-    struct pp_stack copy;
-    uint64_t hash;
-    uint32_t id;
 
     if (pp_builder_failed(b) || (!b->distinct && n == 0))
         return 0;
-    hash = b->distinct ? 0 : pp_hash_bytes(locations, n * sizeof(*locations));
-    id = find(b, PP_BUILDER_STACKS, hash, &key);
-    if (id != PP_INDEX_NONE)
-        return (int32_t)id;
-    copy.locations = (struct pp_range){t->location_indices.n, (uint32_t)n};
-    if (!pp_table_reserve(&t->location_indices, n) || !pp_table_push(&t->stacks, copy))
+    if (!pp_table_reserve(&t->location_indices, n))
         return full(b);
     for (size_t i = 0; i < n; i++) {
         assert((uint32_t)locations[i] < t->locations.n);
-        t->location_indices.v[t->location_indices.n++] = locations[i];
+        t->location_indices.v[t->location_indices.n + i] = locations[i];
     }
-    return added(b, PP_BUILDER_STACKS, hash, t->stacks.n - 1);
+    return intern_stack(b, (uint32_t)n);
+}
+
+int32_t pp_builder_stack_mapped(struct pp_builder *b, const int32_t *locations, size_t n, const int32_t *to_of)
+{
+    struct pp_tables *t = b->t;
+    int32_t *to;
+
+    if (pp_builder_failed(b) || (!b->distinct && n == 0))
+        return 0;
+    if (!pp_table_reserve(&t->location_indices, n))
+        return full(b);
+    to = t->location_indices.v + t->location_indices.n;
+    for (size_t i = 0; i < n; i++)
+        to[i] = to_of[locations[i]];
+    return intern_stack(b, (uint32_t)n);
 }
 
 int32_t pp_builder_link(struct pp_builder *b, const struct pp_link *link)

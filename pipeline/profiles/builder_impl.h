@@ -28,6 +28,12 @@ struct pp_builder {
     struct pp_error err; /* the first failure */
 };
 
+/* Interns all strings whose place in `to_of` is not 0, and puts their indices there. */
+void pp_builder_strings(struct pp_builder *builder, const struct pp_str *strings, uint32_t n, int32_t *to_of);
+/* A stack of locations that stand in `to_of` by the indices given. */
+int32_t pp_builder_stack_mapped(struct pp_builder *builder, const int32_t *locations, size_t locations_n, const int32_t *to_of);
+/* Room for `n` more samples, their lists apart; false, and the builder failed, when memory is out. */
+bool pp_builder_reserve_samples(struct pp_builder *builder, uint32_t n);
 /* A copy that lives as long as the batch; false, and the builder failed, when memory is out. */
 bool pp_builder_store(struct pp_builder *builder, struct pp_str s, struct pp_str *ret);
 /* An attribute whose key and unit are strings of the builder already. */

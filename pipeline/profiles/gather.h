@@ -1,5 +1,5 @@
-/* Copies chosen parts of a batch into a builder with the dictionary entries they use, and no others. Merging, splitting and filtering
- * are made of this. Private to profiles. */
+/* Copies parts of a batch into a builder with the dictionary entries they use, and no others, entry by entry: for splitting, where nobody knows
+ * beforehand what a part will use, and for whatever has fields of a newer schema. remap.h is quicker with the rest. Private to profiles. */
 #ifndef PP_PROFILES_GATHER_H
 #define PP_PROFILES_GATHER_H
 
@@ -40,7 +40,6 @@ void pp_gather_profile(struct pp_gather *g, uint32_t i, bool payload);
 void pp_gather_sample(struct pp_gather *g, uint32_t i);
 /* With all below. */
 void pp_gather_whole_profile(struct pp_gather *g, uint32_t i);
-void pp_gather_whole_resource(struct pp_gather *g, uint32_t i);
 /* Unknown fields of the request and the dictionary. */
 void pp_gather_top(struct pp_gather *g);
 

@@ -101,21 +101,6 @@ void pp_gather_whole_profile(struct pp_gather *g, uint32_t i)
         pp_gather_sample(g, samples.first + s);
 }
 
-void pp_gather_whole_resource(struct pp_gather *g, uint32_t i)
-{
-    const struct pp_tables *t = &g->from->tables;
-    struct pp_range scopes = t->resources.v[i].scopes;
-
-    pp_gather_resource(g, i);
-    for (uint32_t s = scopes.first; s < scopes.first + scopes.n && !pp_builder_failed(g->to); s++) {
-        struct pp_range profiles = t->scopes.v[s].profiles;
-
-        pp_gather_scope(g, s);
-        for (uint32_t p = profiles.first; p < profiles.first + profiles.n && !pp_builder_failed(g->to); p++)
-            pp_gather_whole_profile(g, p);
-    }
-}
-
 void pp_gather_top(struct pp_gather *g)
 {
     keep_unknown(g, PP_UNKNOWN_REQUEST, 0, 0);

@@ -4,6 +4,7 @@
 #include "profiles/batch_impl.h"
 #include "profiles/gather.h"
 #include "profiles/hash.h"
+#include "profiles/remap.h"
 
 #define NONE UINT32_MAX
 
@@ -18,7 +19,8 @@ struct member {
 
 struct merger {
     const struct pp_data **data;
-    struct pp_gather *gathers;
+    struct pp_gather *gathers; /* without slots where a remap does the profiles */
+    struct pp_remap *remaps;   /* `from` is NULL where the gather does */
     size_t batches_n;
     PP_VEC(struct member) resources, scopes;
     struct pp_index resource_index, scope_index;
@@ -156,8 +158,12 @@ static void emit_scope_group(struct merger *m, uint32_t group)
         const struct member *member = &m->scopes.v[i];
         struct pp_range profiles = m->data[member->batch]->tables.scopes.v[member->entry].profiles;
 
-        for (uint32_t p = profiles.first; p < profiles.first + profiles.n && !pp_builder_failed(m->builder); p++)
-            pp_gather_whole_profile(&m->gathers[member->batch], p);
+        for (uint32_t p = profiles.first; p < profiles.first + profiles.n && !pp_builder_failed(m->builder); p++) {
+            if (m->remaps[member->batch].from)
+                pp_remap_profile(&m->remaps[member->batch], p);
+            else
+                pp_gather_whole_profile(&m->gathers[member->batch], p);
+        }
     }
 }
 
@@ -205,19 +211,35 @@ static bool make_builder(struct merger *m, struct pp_batch *const *batches, size
     return m->builder != NULL;
 }
 
+static bool open_source(struct merger *m, struct pp_data *data, size_t i)
+{
+    bool ok;
+
+    m->data[i] = data;
+    if (pp_remap_possible(data)) {
+        m->gathers[i] = (struct pp_gather){.from = data};
+        ok = pp_remap_init(&m->remaps[i], data, NULL, m->builder);
+    } else {
+        ok = pp_gather_init(&m->gathers[i], data);
+    }
+    pp_gather_begin(&m->gathers[i], m->builder);
+    return ok;
+}
+
 static bool prepare(struct merger *m, struct pp_batch *const *batches, size_t n, struct pp_error *err)
 {
     m->data = pp_calloc(n, sizeof(*m->data));
     m->gathers = pp_calloc(n, sizeof(*m->gathers));
-    if (!m->data || !m->gathers || !make_builder(m, batches, n))
+    m->remaps = pp_calloc(n, sizeof(*m->remaps));
+    if (!m->data || !m->gathers || !m->remaps || !make_builder(m, batches, n))
         return pp_error_nomem(err);
     for (; m->batches_n < n; m->batches_n++) {
-        m->data[m->batches_n] = pp_batch_data(batches[m->batches_n], err);
-        if (!m->data[m->batches_n])
+        struct pp_data *data = pp_batch_data(batches[m->batches_n], err);
+
+        if (!data)
             return false;
-        if (!pp_gather_init(&m->gathers[m->batches_n], m->data[m->batches_n]))
+        if (!open_source(m, data, m->batches_n))
             return pp_error_nomem(err);
-        pp_gather_begin(&m->gathers[m->batches_n], m->builder);
     }
     return group_all(m) || pp_error_nomem(err);
 }
@@ -236,9 +258,12 @@ bool pp_batch_merge(struct pp_batch *const *batches, size_t n, struct pp_batch *
         emit_all(&m);
         ok = pp_builder_finish(m.builder, ret, err);
     }
-    for (size_t i = 0; i < m.batches_n; i++)
+    for (size_t i = 0; i < m.batches_n; i++) {
         pp_gather_done(&m.gathers[i]);
+        pp_remap_done(&m.remaps[i]);
+    }
     pp_free(m.gathers);
+    pp_free(m.remaps);
     pp_free((void *)m.data);
     pp_vec_done(&m.resources);
     pp_vec_done(&m.scopes);

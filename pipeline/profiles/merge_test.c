@@ -262,21 +262,66 @@ static void test_compact(void **state)
     pp_batch_unref(batch);
 }
 
+/* Lists that an edit has moved no longer stand in the samples' order, and what only a dropped profile used is left behind. */
+static void test_edited_lists(void **state)
+{
+    (void)state;
+    for (unsigned column = 0; column < 4; column++) {
+        struct pp_batch *batches[2] = {pp_test_batch(&rich, 8), pp_test_batch(&rich, 9)}, *merged, *compact;
+        struct pp_tables *t = pp_batch_edit(&batches[0], PP_EDIT_SAMPLES | PP_EDIT_SCOPES, NULL);
+        uint32_t a = 1, b = 3;
+
+        if (column < 2) { /* attributes of two samples change places; those of one are gone */
+            struct pp_range first = t->samples.attrs[a];
+
+            t->samples.attrs[a] = t->samples.attrs[b];
+            t->samples.attrs[b] = column ? (struct pp_range){0} : first;
+        } else if (column == 2) { /* with their values, which belong together with the timestamps */
+            struct pp_range values = t->samples.values[a], timestamps = t->samples.timestamps[a];
+
+            t->samples.values[a] = t->samples.values[b];
+            t->samples.timestamps[a] = t->samples.timestamps[b];
+            t->samples.values[b] = values;
+            t->samples.timestamps[b] = timestamps;
+        } else {
+            t->scopes.v[0].profiles.n--;
+        }
+        assert_true(pp_batch_compact(batches[0], &compact, NULL));
+        assert_no_orphans(compact);
+        assert_true(pp_batch_merge(batches, 2, &merged, NULL));
+        assert_no_orphans(merged);
+        if (column < 3) {
+            assert_same_samples(&batches[0], 1, &compact, 1);
+            assert_same_samples(batches, 2, &merged, 1);
+        }
+        pp_batch_unref(batches[0]);
+        batches[0] = compact;
+        assert_same_samples(batches, 2, &merged, 1);
+        pp_batch_unref(compact);
+        pp_batch_unref(merged);
+        pp_batch_unref(batches[1]);
+    }
+}
+
 #ifdef PP_ALLOC_FAULTS
 static bool merge_and_split(size_t fail_at)
 {
-    static const struct pp_test_shape small = {1, 1, 1, 6, 10, 5, 5, true};
-    struct pp_batch *batches[2] = {pp_test_batch(&small, 1), pp_test_batch(&small, 2)}, *merged = NULL;
+    static const struct pp_test_shape small = {2, 1, 1, 6, 10, 5, 5, true};
+    struct pp_batch *batches[2] = {pp_test_batch(&small, 1), pp_test_batch(&small, 2)}, *merged = NULL, *part = NULL, *compact = NULL;
     struct parts parts = {0};
     struct pp_error err = {0};
+    unsigned first = 1;
     bool ok;
 
     pp_alloc_fail_at(fail_at);
     ok = pp_batch_merge(batches, 2, &merged, &err) &&
+         pp_batch_filter_resources(merged, keep_bit, &first, &part, &err) && pp_batch_compact(merged, &compact, &err) &&
          pp_batch_split(merged, &(struct pp_batch_limits){.samples_max = 5}, take_part, &parts, &err);
     pp_alloc_fail_at(0);
     assert_true(ok || err.kind == PP_ERR_NOMEM);
     drop(&parts);
+    pp_batch_unref(part);
+    pp_batch_unref(compact);
     pp_batch_unref(merged);
     pp_batch_unref(batches[0]);
     pp_batch_unref(batches[1]);
@@ -304,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_unknown_fields_travel),
         cmocka_unit_test(test_filter),
         cmocka_unit_test(test_compact),
+        cmocka_unit_test(test_edited_lists),
 #ifdef PP_ALLOC_FAULTS
         cmocka_unit_test(test_allocation_failures),
 #endif
