@@ -90,7 +90,7 @@ def backlog(t, program, size, dead, options):
     daemon = program.start(t, f"{kind}-{size}-{program.name}".replace(" ", "-"), rows.config(path, program, port, ports), port)
     connections, in_flight = rows.IN_FLIGHT["grpc"][size]
     try:
-        sink.ask("mode ok", bytes_per_s=SLOW_BACKEND_BYTES_PER_S)
+        sink.ask("limit", bytes_per_s=SLOW_BACKEND_BYTES_PER_S)
         rate = (DEAD_BACKEND_BYTES_PER_S if dead else 2 * SLOW_BACKEND_BYTES_PER_S) / rows.mean_bytes(t, size)
         sent = load_watching_memory(load, daemon, port, options.backlog_seconds, rate, {"connections": connections, "in_flight": in_flight})
         peak = COLLECTOR_MIB_MAX if daemon.killed else rig.memory_mib(daemon.pid, "VmHWM")

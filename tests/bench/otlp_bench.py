@@ -94,7 +94,9 @@ def chosen_programs(args):
     names = ["profpipe"] if len(binaries) == 1 else [f"profpipe-{n}" for n in range(1, len(binaries) + 1)]
     programs = [rig.Program(name, os.path.abspath(binary)) for name, binary in zip(names, binaries)]
     if not args.no_collector:
-        programs += [rig.Program("collector"), rig.Program("collector-tuned", tuned=True)]
+        programs += [rig.Program("collector")]
+    if not args.no_collector and not args.no_tuned:
+        programs += [rig.Program("collector-tuned", tuned=True)]
     return programs
 
 
@@ -145,7 +147,9 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=1.5, help="of full load for each measurement")
     parser.add_argument("--bin", action="append", help="a profpipe binary (default: build/release/profpipe); may be repeated")
     parser.add_argument("--no-collector", action="store_true")
+    parser.add_argument("--no-tuned", action="store_true", help="no Collector with profpipe's limits")
     parser.add_argument("--nice", type=int, default=-10 if os.geteuid() == 0 else 0, help="priority of everything measured (below 0 as root, for a busy machine)")
+    parser.add_argument("--realtime", action="store_true", help="instead: before everything else on the machine (root)")
     parser.add_argument("--daemon", action="store_true", help="also start, idling, memory before slow and dead backends, a second core")
     parser.add_argument("--perf", metavar="PREFIX", help="record the closed loops with perf, one file each")
     parser.add_argument("--json", help="file that the JSON lines are appended to")
@@ -156,12 +160,13 @@ def arguments():
     args.starts, args.idle_seconds, args.backlog_seconds = 10, 10.0, 10.0
     if args.quick:
         args.size, args.rounds, args.seconds, args.daemon = ["20k"], 1, 0.2, True
+        args.no_tuned = True
         args.starts, args.idle_seconds, args.backlog_seconds = 2, 0.5, 1.0
     return args
 
 
 def measure_everything(args):
-    rig.Program.nice = args.nice
+    rig.Program.nice = rig.REALTIME if args.realtime else args.nice
     with tempfile.TemporaryDirectory(prefix="profpipe-bench-") as folder:
         t = harness.Test(folder)
         try:

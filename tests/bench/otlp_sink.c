@@ -1,8 +1,8 @@
 /* Sink: otlp_sink COUNTER. Listens on two free loopback ports (gRPC, HTTP/1.1), prints them as JSON, takes every message and counts, also in the
  * file COUNTER. One command
  * a line on standard input, one JSON line of answer each:
- *   stats                      what has come so far
- *   mode ok|refuse|hang [delay_ms=D] [bytes_per_s=B]
+ *   stats                 what has come so far
+ *   limit bytes_per_s=B   takes no more than this from now on; 0: as fast as it comes
  * Ends at the end of its input. */
 #include <errno.h>
 #include <signal.h>
@@ -20,7 +20,6 @@
 #define CONNECTIONS_MAX 1024
 #define EVENTS_MAX 64
 #define PAUSE_NS (2 * NS_PER_S / 1000)
-#define WAIT_NS (NS_PER_S / 10)
 
 enum { SLOT_INPUT = CONNECTIONS_MAX, SLOT_GRPC, SLOT_HTTP };
 
@@ -28,7 +27,6 @@ struct server {
     struct sink sink;
     int epoll, grpc, http;
     struct sink_conn *conns[CONNECTIONS_MAX]; /* NULL: free */
-    unsigned conns_n;                         /* slots ever used */
     char input[1024];
     size_t input_len;
 };
@@ -55,7 +53,6 @@ static void accept_all(struct server *s, int listener, const struct sink_protoco
         }
         bench_tune(fd);
         s->conns[slot] = protocol->open(&s->sink, fd);
-        s->conns_n = slot < s->conns_n ? s->conns_n : slot + 1;
         watch(s, fd, slot);
         protocol->progress(s->conns[slot], bench_now_ns());
     }
@@ -77,18 +74,16 @@ static void report(const struct server *s)
 {
     const struct sink *k = &s->sink;
 
-    printf("{\"messages\":%llu,\"refused\":%llu,\"body_bytes\":%llu,\"payload_bytes\":%llu,\"ended\":%llu,\"first_ns\":%llu,\"last_ns\":%llu,"
+    printf("{\"messages\":%llu,\"body_bytes\":%llu,\"payload_bytes\":%llu,\"ended\":%llu,\"first_ns\":%llu,\"last_ns\":%llu,"
            "\"now_ns\":%llu,\"cpu_s\":%.6f}\n",
-           (unsigned long long)k->messages, (unsigned long long)k->refused, (unsigned long long)k->body_bytes, (unsigned long long)k->payload_bytes,
+           (unsigned long long)k->messages, (unsigned long long)k->body_bytes, (unsigned long long)k->payload_bytes,
            (unsigned long long)k->broken, (unsigned long long)k->first_ns, (unsigned long long)k->last_ns, (unsigned long long)bench_now_ns(), bench_cpu_s());
     fflush(stdout);
 }
 
 static void run_command(struct server *s, const char *command)
 {
-    if (strncmp(command, "mode ", 5) == 0) {
-        s->sink.mode = strncmp(command + 5, "refuse", 6) == 0 ? SINK_REFUSE : strncmp(command + 5, "hang", 4) == 0 ? SINK_HANG : SINK_OK;
-        s->sink.delay_ns = (uint64_t)(bench_number(command, "delay_ms", 0) * 1e6);
+    if (strncmp(command, "limit ", 6) == 0) {
         s->sink.bytes_per_s = bench_number(command, "bytes_per_s", 0);
         s->sink.limit_start_ns = bench_now_ns();
         s->sink.limit_bytes = 0;
@@ -122,26 +117,14 @@ static void keep_rate(struct server *s)
         nanosleep(&(struct timespec){0, (long)PAUSE_NS}, NULL);
 }
 
-static uint64_t next_wait(const struct server *s, uint64_t now)
-{
-    uint64_t due = now + WAIT_NS;
-
-    for (unsigned i = 0; s->sink.delay_ns && i < s->conns_n; i++) {
-        uint64_t at = s->conns[i] ? s->conns[i]->protocol->next_due(s->conns[i]) : UINT64_MAX;
-        due = at < due ? at : due;
-    }
-    return due > now ? due - now : 0;
-}
-
 static void serve(struct server *s)
 {
     struct epoll_event events[EVENTS_MAX];
-    uint64_t now = bench_now_ns(), wait = next_wait(s, now);
-    int n = epoll_pwait2(s->epoll, events, EVENTS_MAX, &(struct timespec){0, (long)wait}, NULL);
+    int n = epoll_wait(s->epoll, events, EVENTS_MAX, -1);
+    uint64_t now = bench_now_ns();
 
     if (n < 0 && errno != EINTR)
-        bench_die("epoll_pwait2");
-    now = bench_now_ns();
+        bench_die("epoll_wait");
     for (int i = 0; i < n; i++) {
         uint32_t slot = events[i].data.u32;
         if (slot == SLOT_INPUT)
@@ -151,10 +134,6 @@ static void serve(struct server *s)
         else
             progress(s, slot, now);
         keep_rate(s);
-    }
-    for (unsigned i = 0; s->sink.delay_ns && i < s->conns_n; i++) {
-        if (s->conns[i] && s->conns[i]->protocol->next_due(s->conns[i]) <= now)
-            progress(s, i, now);
     }
 }
 

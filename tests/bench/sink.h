@@ -9,17 +9,13 @@
 #define TAIL_BYTES 4  /* of a body that are looked at: gzip's length of the contents */
 #define HEAD_BYTES 24 /* gRPC's prefix and zstd's frame header */
 
-enum sink_mode { SINK_OK, SINK_REFUSE, SINK_HANG }; /* hang: takes everything, answers nothing */
-
 struct sink {
-    enum sink_mode mode;
-    uint64_t delay_ns;       /* before each answer */
     double bytes_per_s;      /* of bodies, that it takes; 0: as fast as they come */
     uint64_t limit_start_ns; /* since when */
     uint64_t limit_bytes;    /* taken since then */
 
     uint64_t *arrived; /* where the generator sees how many messages there are */
-    uint64_t messages, refused, body_bytes, payload_bytes, broken;
+    uint64_t messages, body_bytes, payload_bytes, broken;
     uint64_t first_ns, last_ns; /* arrival of whole messages */
 };
 
@@ -41,7 +37,6 @@ struct sink_protocol {
     const char *name;
     struct sink_conn *(*open)(struct sink *sink, int fd);
     void (*progress)(struct sink_conn *conn, uint64_t now_ns); /* reads some of what has come (it is called again while there is more), answers */
-    uint64_t (*next_due)(const struct sink_conn *conn);        /* of delayed answers; UINT64_MAX: none */
     void (*close)(struct sink_conn *conn);
 };
 

@@ -47,7 +47,6 @@ void sink_count(struct sink *sink, const struct body *body, size_t skip, uint64_
     sink->last_ns = now_ns;
     sink->messages++;
     __atomic_store_n(sink->arrived, sink->messages, __ATOMIC_RELAXED);
-    sink->refused += sink->mode == SINK_REFUSE;
     sink->body_bytes += body->len > skip ? body->len - skip : 0;
     sink->payload_bytes += payload_len(body, skip);
     sink->limit_bytes += body->len;

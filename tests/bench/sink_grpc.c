@@ -20,7 +20,7 @@
 struct stream {
     uint32_t id;
     uint32_t unacknowledged; /* taken since the last WINDOW_UPDATE */
-    uint64_t answer_ns;      /* UINT64_MAX: the request is not complete */
+    bool complete;           /* to be answered */
     struct body body;
 };
 
@@ -44,7 +44,7 @@ struct answer {
     size_t ids[3], ids_n;
 };
 
-static struct answer answer_ok, answer_refuse;
+static struct answer answer;
 
 static void answer_add(struct answer *a, uint8_t type, uint8_t flags, const uint8_t *payload, size_t len)
 {
@@ -54,20 +54,18 @@ static void answer_add(struct answer *a, uint8_t type, uint8_t flags, const uint
     a->len += H2_FRAME_HEADER_LEN + len;
 }
 
-static void answers_make(void)
+static void answer_make(void)
 {
     static const uint8_t empty[GRPC_PREFIX_LEN];
     nghttp2_nv head[] = {H2_NV(":status", "200"), H2_NV("content-type", "application/grpc")};
     nghttp2_nv trailers[] = {H2_NV("grpc-status", "0")};
-    nghttp2_nv refusal[] = {H2_NV(":status", "200"), H2_NV("content-type", "application/grpc"), H2_NV("grpc-status", "14"), H2_NV("grpc-message", "refused")};
     uint8_t block[ANSWER_BYTES / 2];
 
-    if (answer_ok.len)
+    if (answer.len)
         return;
-    answer_add(&answer_ok, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, block, h2_header_block(block, sizeof block, head, 2));
-    answer_add(&answer_ok, NGHTTP2_DATA, 0, empty, sizeof empty);
-    answer_add(&answer_ok, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, block, h2_header_block(block, sizeof block, trailers, 1));
-    answer_add(&answer_refuse, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, block, h2_header_block(block, sizeof block, refusal, 4));
+    answer_add(&answer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, block, h2_header_block(block, sizeof block, head, 2));
+    answer_add(&answer, NGHTTP2_DATA, 0, empty, sizeof empty);
+    answer_add(&answer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, block, h2_header_block(block, sizeof block, trailers, 1));
 }
 
 static struct sink_conn *grpc_open(struct sink *sink, int fd)
@@ -75,7 +73,7 @@ static struct sink_conn *grpc_open(struct sink *sink, int fd)
     struct grpc_conn *c = bench_alloc(1, sizeof *c);
     uint8_t *end;
 
-    answers_make();
+    answer_make();
     c->base = (struct sink_conn){.protocol = &sink_grpc, .sink = sink, .fd = fd};
     if (nghttp2_hd_inflate_new(&c->inflater) != 0)
         bench_die("header inflater");
@@ -113,26 +111,25 @@ static void flush(struct grpc_conn *c)
     c->out_at = c->out_len = 0;
 }
 
-/* Answers every stream that is due, as far as there is room. */
-static void answer_due(struct grpc_conn *c, uint64_t now_ns)
+/* Answers every stream that is complete; false when there was no room for all. */
+static bool answer_complete(struct grpc_conn *c)
 {
-    const struct answer *a = c->base.sink->mode == SINK_REFUSE ? &answer_refuse : &answer_ok;
-
     for (unsigned i = 0; i < c->streams_n;) {
         struct stream *s = &c->streams[i];
         uint8_t *to = c->out + c->out_len;
-        if (s->answer_ns > now_ns) {
+        if (!s->complete) {
             i++;
             continue;
         }
-        if (c->out_len + a->len + OUT_RESERVE > OUT_BYTES)
-            return;
-        memcpy(to, a->bytes, a->len);
-        for (size_t k = 0; k < a->ids_n; k++)
-            h2_u32_write(to + a->ids[k], s->id);
-        c->out_len += a->len;
+        if (c->out_len + answer.len + OUT_RESERVE > OUT_BYTES)
+            return false;
+        memcpy(to, answer.bytes, answer.len);
+        for (size_t k = 0; k < answer.ids_n; k++)
+            h2_u32_write(to + answer.ids[k], s->id);
+        c->out_len += answer.len;
         stream_remove(c, s);
     }
+    return true;
 }
 
 static void out_add(struct grpc_conn *c, const uint8_t *end)
@@ -142,14 +139,6 @@ static void out_add(struct grpc_conn *c, const uint8_t *end)
         flush(c);
         c->base.broken |= c->out_len > 0; /* a peer that makes us acknowledge and does not read */
     }
-}
-
-static void request_complete(struct grpc_conn *c, struct stream *s, uint64_t now_ns)
-{
-    struct sink *sink = c->base.sink;
-
-    sink_count(sink, &s->body, GRPC_PREFIX_LEN, now_ns);
-    s->answer_ns = sink->mode == SINK_HANG ? UINT64_MAX - 1 : now_ns + sink->delay_ns;
 }
 
 static void take_data(struct grpc_conn *c, const struct h2_frame *frame, const uint8_t *bytes, uint32_t len, bool last, uint64_t now_ns)
@@ -166,7 +155,8 @@ static void take_data(struct grpc_conn *c, const struct h2_frame *frame, const u
     body_add(&s->body, bytes, len);
     s->unacknowledged += len;
     if (last && frame->flags & NGHTTP2_FLAG_END_STREAM) {
-        request_complete(c, s, now_ns);
+        sink_count(c->base.sink, &s->body, GRPC_PREFIX_LEN, now_ns);
+        s->complete = true;
     } else if (s->unacknowledged >= STREAM_WINDOW / 2) {
         out_add(c, h2_window_update(c->out + c->out_len, s->id, s->unacknowledged));
         s->unacknowledged = 0;
@@ -188,7 +178,7 @@ static void take_frame(struct grpc_conn *c, const struct h2_frame *frame, const 
         if (!h2_headers_read(c->inflater, frame, payload, ignore_header, NULL) || c->streams_n == STREAMS_MAX)
             c->base.broken = true;
         else
-            c->streams[c->streams_n++] = (struct stream){.id = frame->stream, .answer_ns = UINT64_MAX};
+            c->streams[c->streams_n++] = (struct stream){.id = frame->stream};
         break;
     case NGHTTP2_SETTINGS:
         if (!(frame->flags & NGHTTP2_FLAG_ACK))
@@ -266,6 +256,7 @@ static void grpc_progress(struct sink_conn *conn, uint64_t now_ns)
 {
     struct grpc_conn *c = (struct grpc_conn *)conn;
     size_t room = IN_BYTES - c->in_len, used;
+    bool all;
     ssize_t got = recv(conn->fd, c->in + c->in_len, room, 0);
 
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
@@ -279,19 +270,9 @@ static void grpc_progress(struct sink_conn *conn, uint64_t now_ns)
         }
     }
     do {
-        answer_due(c, now_ns);
+        all = answer_complete(c);
         flush(c);
-    } while (c->out_len == 0 && !conn->broken && conn->protocol->next_due(conn) <= now_ns);
-}
-
-static uint64_t grpc_next_due(const struct sink_conn *conn)
-{
-    const struct grpc_conn *c = (const struct grpc_conn *)conn;
-    uint64_t due = UINT64_MAX;
-
-    for (unsigned i = 0; i < c->streams_n; i++)
-        due = c->streams[i].answer_ns < due ? c->streams[i].answer_ns : due;
-    return due;
+    } while (!all && c->out_len == 0 && !conn->broken);
 }
 
 static void grpc_close(struct sink_conn *conn)
@@ -303,4 +284,4 @@ static void grpc_close(struct sink_conn *conn)
     free(c);
 }
 
-const struct sink_protocol sink_grpc = {"grpc", grpc_open, grpc_progress, grpc_next_due, grpc_close};
+const struct sink_protocol sink_grpc = {"grpc", grpc_open, grpc_progress, grpc_close};

@@ -13,7 +13,6 @@
 #define DISCARD_BYTES_MAX (1u << 20) /* with one system call */
 
 static const char answer_ok[] = "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
-static const char answer_refuse[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
 static const char answer_continue[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
 struct http_conn {
@@ -21,7 +20,6 @@ struct http_conn {
     size_t in_len;
     bool in_body;
     uint64_t body_rest;
-    uint64_t answer_ns; /* UINT64_MAX: no answer is owed */
     struct body body;
     char in[IN_BYTES + 1];
 };
@@ -31,7 +29,6 @@ static struct sink_conn *http_open(struct sink *sink, int fd)
     struct http_conn *c = bench_alloc(1, sizeof *c);
 
     c->base = (struct sink_conn){.protocol = &sink_http, .sink = sink, .fd = fd};
-    c->answer_ns = UINT64_MAX;
     return &c->base;
 }
 
@@ -81,7 +78,7 @@ static void take_body(struct http_conn *c, uint64_t now_ns)
         return;
     c->in_body = false;
     sink_count(c->base.sink, &c->body, 0, now_ns);
-    c->answer_ns = c->base.sink->mode == SINK_HANG ? UINT64_MAX : now_ns + c->base.sink->delay_ns;
+    answer(c, answer_ok);
 }
 
 /* The middle of a long body never leaves the kernel. */
@@ -102,20 +99,11 @@ static bool can_discard(const struct http_conn *c)
     return c->in_body && c->in_len == 0 && c->body.len >= HEAD_BYTES && c->body_rest > 2 * IN_BYTES;
 }
 
-static void answer_due(struct http_conn *c, uint64_t now_ns)
-{
-    if (c->answer_ns > now_ns)
-        return;
-    c->answer_ns = UINT64_MAX;
-    answer(c, c->base.sink->mode == SINK_REFUSE ? answer_refuse : answer_ok);
-}
-
 static void http_progress(struct sink_conn *conn, uint64_t now_ns)
 {
     struct http_conn *c = (struct http_conn *)conn;
     ssize_t got;
 
-    answer_due(c, now_ns);
     if (can_discard(c)) {
         got = discard(c);
     } else {
@@ -124,17 +112,11 @@ static void http_progress(struct sink_conn *conn, uint64_t now_ns)
     }
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
         conn->broken = true;
-    while (!conn->broken && c->in_len > 0 && c->answer_ns == UINT64_MAX) {
+    while (!conn->broken && c->in_len > 0) {
         if (!c->in_body && !take_head(c))
             return;
         take_body(c, now_ns);
-        answer_due(c, now_ns);
     }
-}
-
-static uint64_t http_next_due(const struct sink_conn *conn)
-{
-    return ((const struct http_conn *)conn)->answer_ns;
 }
 
 static void http_close(struct sink_conn *conn)
@@ -143,4 +125,4 @@ static void http_close(struct sink_conn *conn)
     free(conn);
 }
 
-const struct sink_protocol sink_http = {"http", http_open, http_progress, http_next_due, http_close};
+const struct sink_protocol sink_http = {"http", http_open, http_progress, http_close};
