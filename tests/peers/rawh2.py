@@ -26,13 +26,16 @@ class Frame:
 
 
 class Connection:
-    """One connection to a TCP port of this machine or to a unix socket's path."""
+    """One connection to a TCP port of this machine or to a unix socket's path; `tls` is an ssl.SSLContext."""
 
-    def __init__(self, where):
+    def __init__(self, where, tls=None):
         unix = isinstance(where, str)
         self.socket = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
         self.socket.settimeout(10)
         self.socket.connect(where if unix else ("127.0.0.1", where))
+        if tls:
+            tls.set_alpn_protocols(["h2"])
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self.opened = time.monotonic()
         self.buffer = b""
         self.socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
@@ -50,9 +53,9 @@ class Connection:
     def send(self, kind, flags=0, stream=0, payload=b""):
         self.socket.sendall(struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload)
 
-    def open_call(self, stream):
+    def open_call(self, stream, more=()):
         """Headers of an export; literals without indexing or Huffman, so no state is kept."""
-        fields = [(":method", "POST"), (":scheme", "http"), (":path", GRPC_PATH), (":authority", "test"), ("content-type", "application/grpc"), ("te", "trailers")]
+        fields = [(":method", "POST"), (":scheme", "http"), (":path", GRPC_PATH), (":authority", "test"), ("content-type", "application/grpc"), ("te", "trailers"), *more]
         block = b"".join(b"\0" + bytes([len(n)]) + n.encode() + bytes([len(v)]) + v.encode() for n, v in fields)
         self.send(HEADERS, END_HEADERS, stream, block)
 
