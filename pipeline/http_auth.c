@@ -1,5 +1,9 @@
 #include "pipeline/http_auth.h"
 
+#include <unistd.h>
+
+#define DRAIN_STEP_US 1000u
+
 /* A request that waits for its verdict; in its arena. */
 struct waiting {
     struct pp_auth_check check;
@@ -28,11 +32,18 @@ static bool settle(struct pp_http_auth *auth, const struct pp_auth_check *check)
 
 static void decided(struct pp_auth_check *check)
 {
-    struct waiting *waiting = (struct waiting *)check;
+    struct pp_http_auth *auth = ((struct waiting *)check)->auth;
     struct pp_http_request *request = check->request;
 
-    if (settle(waiting->auth, check))
+    if (settle(auth, check))
         pp_http_request_admit(request);
+    atomic_fetch_sub_explicit(&auth->pending, 1, memory_order_release);
+}
+
+void pp_http_auth_drain(struct pp_http_auth *auth)
+{
+    while (atomic_load_explicit(&auth->pending, memory_order_acquire) > 0)
+        usleep(DRAIN_STEP_US);
 }
 
 enum pp_http_admission pp_http_auth_check(struct pp_http_auth *auth, struct pp_http_request *request)
@@ -48,7 +59,9 @@ enum pp_http_admission pp_http_auth_check(struct pp_http_auth *auth, struct pp_h
         return PP_HTTP_ANSWERED;
     }
     *waiting = (struct waiting){{.request = request, .request_params = auth->request_params, .decided = decided}, auth};
+    atomic_fetch_add_explicit(&auth->pending, 1, memory_order_relaxed);
     if (auth->extension->check(auth->extension->component, &waiting->check) == PP_AUTH_PENDING)
         return PP_HTTP_HELD;
+    atomic_fetch_sub_explicit(&auth->pending, 1, memory_order_relaxed);
     return settle(auth, &waiting->check) ? PP_HTTP_ADMITTED : PP_HTTP_ANSWERED;
 }

@@ -2,6 +2,8 @@
 #ifndef PP_PIPELINE_HTTP_AUTH_H
 #define PP_PIPELINE_HTTP_AUTH_H
 
+#include <stdatomic.h>
+
 #include "config/groups/auth.h"
 #include "pipeline/auth.h"
 #include "pipeline/telemetry.h"
@@ -22,12 +24,15 @@ struct pp_http_auth {
     pp_auth_refuse *refuse;
     void *context;
     struct pp_counter *admitted, *refused, *busy;
+    atomic_uint pending; /* requests whose outcome is awaited */
 };
 
 /* `config` NULL: everybody is admitted, and `self` may be NULL. `refuse` answers; NULL: in plain text. False when there is no such extension, so that a server never opens
  * without the one that its configuration names. In the `create` of `self` or later. */
 bool pp_http_auth_init(struct pp_http_auth *auth, const struct pp_component *self, const struct pp_auth_config *config, pp_auth_refuse *refuse,
                        void *context, struct pp_error *err);
+/* Waits until no request is waited for any more, which takes moments. After the server has been stopped, before what `auth` is in is freed. */
+void pp_http_auth_drain(struct pp_http_auth *auth);
 /* For struct pp_http_handler's `authenticate`. */
 enum pp_http_admission pp_http_auth_check(struct pp_http_auth *auth, struct pp_http_request *request);
 

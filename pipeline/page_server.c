@@ -70,6 +70,7 @@ static void on_warning(void *context, const char *message)
 static void free_server(struct pp_page_server *self)
 {
     pp_http_server_free(self->http);
+    pp_http_auth_drain(&self->auth);
     pp_tls_server_free(self->tls);
     pp_free(self->owner);
     pp_free(self);

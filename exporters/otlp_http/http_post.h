@@ -3,10 +3,10 @@
 #define PP_EXPORTERS_HTTP_POST_H
 
 #include "config/groups/http_client.h"
-#include "otlp_client/client_auth.h"
 #include "otlp_client/client_tls.h"
 #include "otlp_client/otlp_answer.h"
 #include "otlp_url.h"
+#include "pipeline/client_auth.h"
 
 struct pp_http_poster;
 

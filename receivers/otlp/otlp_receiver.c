@@ -67,6 +67,7 @@ static bool otlp_create(struct pp_component *component, struct pp_error *err)
 static void close_server(struct pp_otlp_server *server)
 {
     pp_http_server_free(server->http);
+    pp_http_auth_drain(&server->auth);
     pp_tls_server_free(server->tls);
     server->http = NULL;
     server->tls = NULL;

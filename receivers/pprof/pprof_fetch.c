@@ -9,9 +9,11 @@
 #define POLL_MS 500
 #define SAID_BYTES_MAX 160 /* of what a server says with an error */
 #define PROTOCOLS "http,https"
+#define HEADER_BYTES_MAX 65536u /* one line */
 
 struct pp_fetcher {
     const struct pp_http_client_config *config;
+    const struct pp_client_auth *auth; /* NULL: none */
     CURL *easy;
     CURLM *multi;
     struct curl_slist *headers;
@@ -31,22 +33,50 @@ static size_t take_body(char *data, size_t size, size_t n, void *arg)
     return pp_buf_add(f->body, data, size * n) ? size * n : 0;
 }
 
-static bool add_headers(struct pp_fetcher *f)
+/* curl sends a header without a value only when it ends with a semicolon. */
+static bool add_header(struct curl_slist **list, const struct pp_http_header *header)
 {
-    for (size_t i = 0; i < f->config->headers.n; i++) {
-        const struct pp_string_pair *pair = &f->config->headers.v[i];
-        struct curl_slist *longer;
-        struct pp_buf line;
+    struct curl_slist *longer;
+    struct pp_buf line;
 
-        pp_buf_init(&line, 65536);
-        /* curl sends a header without a value only when it ends with a semicolon. */
-        pp_buf_printf(&line, *pair->value ? "%s: %s" : "%s;", pair->key, pair->value);
-        longer = line.failed ? NULL : curl_slist_append(f->headers, line.data);
-        pp_buf_done(&line);
-        if (!longer)
+    pp_buf_init(&line, HEADER_BYTES_MAX);
+    pp_buf_printf(&line, header->value.n ? PP_STR_FMT ": " PP_STR_FMT : PP_STR_FMT ";" PP_STR_FMT, PP_STR_ARG(header->name),
+                  PP_STR_ARG(header->value));
+    longer = line.failed ? NULL : curl_slist_append(*list, line.data);
+    pp_buf_done(&line);
+    if (longer)
+        *list = longer;
+    return longer != NULL;
+}
+
+static bool collect_headers(const struct pp_fetcher *f, struct pp_header_set *set, struct pp_error *err)
+{
+    const struct pp_string_map *headers = &f->config->headers;
+
+    for (size_t i = 0; i < headers->n; i++)
+        if (!pp_header_set_put(set, headers->v[i].key, pp_str_c(headers->v[i].value), err))
             return false;
-        f->headers = longer;
+    return pp_client_auth_headers(f->auth, NULL, set, err);
+}
+
+/* The headers of the next request. */
+static bool set_headers(struct pp_fetcher *f, struct pp_error *err)
+{
+    struct pp_arena arena = {.bytes_limit = 16 * HEADER_BYTES_MAX};
+    struct pp_header_set set = {.arena = &arena};
+    struct curl_slist *list = NULL;
+    bool ok = collect_headers(f, &set, err);
+
+    for (size_t i = 0; ok && i < set.n; i++)
+        ok = add_header(&list, &set.v[i]) || pp_error_nomem(err);
+    pp_arena_done(&arena);
+    if (!ok) {
+        curl_slist_free_all(list);
+        return false;
     }
+    curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, list);
+    curl_slist_free_all(f->headers);
+    f->headers = list;
     return true;
 }
 
@@ -89,9 +119,8 @@ static void set_options(struct pp_fetcher *f)
     curl_easy_setopt(f->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(f->easy, CURLOPT_PROTOCOLS_STR, PROTOCOLS);
     curl_easy_setopt(f->easy, CURLOPT_REDIR_PROTOCOLS_STR, PROTOCOLS);
-    curl_easy_setopt(f->easy, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(f->easy, CURLOPT_FOLLOWLOCATION, f->auth ? 0L : 1L);
     curl_easy_setopt(f->easy, CURLOPT_MAXREDIRS, (long)PP_FETCH_REDIRECTS_MAX);
-    curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers);
     curl_easy_setopt(f->easy, CURLOPT_ACCEPT_ENCODING, ""); /* all that this curl can undo; take_body bounds what comes out */
     curl_easy_setopt(f->easy, CURLOPT_USERAGENT, "profpipe/" PP_VERSION);
     curl_easy_setopt(f->easy, CURLOPT_ERRORBUFFER, f->message);
@@ -106,7 +135,7 @@ static void set_options(struct pp_fetcher *f)
     set_tls(f->easy, &c->tls);
 }
 
-struct pp_fetcher *pp_fetcher_new(const struct pp_http_client_config *config, struct pp_error *err)
+struct pp_fetcher *pp_fetcher_new(const struct pp_http_client_config *config, const struct pp_client_auth *auth, struct pp_error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct pp_fetcher *f = pp_calloc(1, sizeof(*f));
@@ -114,12 +143,17 @@ struct pp_fetcher *pp_fetcher_new(const struct pp_http_client_config *config, st
     pthread_once(&once, curl_init_once);
     if (f) {
         f->config = config;
+        f->auth = auth;
         f->easy = curl_easy_init();
         f->multi = curl_multi_init();
     }
-    if (!f || !f->easy || !f->multi || !add_headers(f)) {
+    if (!f || !f->easy || !f->multi) {
         pp_fetcher_free(f);
         pp_error_nomem(err);
+        return NULL;
+    }
+    if (!auth && !set_headers(f, err)) {
+        pp_fetcher_free(f);
         return NULL;
     }
     set_options(f);
@@ -205,6 +239,8 @@ bool pp_fetcher_get(struct pp_fetcher *f, const atomic_bool *stop, struct pp_buf
     f->body = body;
     f->message[0] = '\0';
     pp_buf_reset(body);
+    if (f->auth && !set_headers(f, err))
+        return pp_error_prefix(err, "%s", f->config->endpoint);
     if (!perform(f, stop, &code))
         return pp_error_set(err, PP_ERR_IO, "%s: broken off, the receiver stops", f->config->endpoint);
     return check_answer(f, code, err);

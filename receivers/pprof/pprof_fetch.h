@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "config/groups/http_client.h"
+#include "pipeline/client_auth.h"
 
 #define PP_FETCH_TIMEOUT_MS_DEFAULT 120000 /* when the configuration sets none: a CPU profile takes its `seconds` */
 #define PP_FETCH_CONNECT_TIMEOUT_MS 10000
@@ -14,8 +15,9 @@
 
 struct pp_fetcher;
 
-/* `config` is borrowed. NULL with an error that names the URL when the settings cannot be used. */
-struct pp_fetcher *pp_fetcher_new(const struct pp_http_client_config *config, struct pp_error *err);
+/* `config` is borrowed. `auth` signs each request, NULL: nobody does; what is signed follows no redirect, which could lead the credentials elsewhere. NULL
+ * with an error that names the URL when the settings cannot be used. */
+struct pp_fetcher *pp_fetcher_new(const struct pp_http_client_config *config, const struct pp_client_auth *auth, struct pp_error *err);
 void pp_fetcher_free(struct pp_fetcher *fetcher);
 
 /* Fetches into `body`, whose max bounds it (PP_ERR_LIMIT past it). Any status but 200 is an error with the first line of what the server said. *stop is looked

@@ -71,7 +71,7 @@ static void server_stop(struct server *s)
 static bool fetch(const char *url, size_t bytes_max, struct pp_buf *body, struct pp_error *err)
 {
     struct pp_http_client_config config = {PP_HTTP_CLIENT_DEFAULTS_BODY, .endpoint = url, .timeout = PP_NS(10)};
-    struct pp_fetcher *fetcher = pp_fetcher_new(&config, err);
+    struct pp_fetcher *fetcher = pp_fetcher_new(&config, NULL, err);
     atomic_bool stop = false;
     bool ok;
 
@@ -166,12 +166,12 @@ static void test_fetch_is_bounded(void **state)
     server_start(&server, NULL, 0);
     config.endpoint = server.url;
     pp_buf_init(&body, 1000);
-    breaker.fetcher = pp_fetcher_new(&config, &err);
+    breaker.fetcher = pp_fetcher_new(&config, NULL, &err);
     assert_false(pp_fetcher_get(breaker.fetcher, &breaker.stop, &body, &err));
     assert_non_null(strstr(err.message, "timed out"));
     pp_fetcher_free(breaker.fetcher);
     config.timeout = PP_NS(60);
-    breaker.fetcher = pp_fetcher_new(&config, &err);
+    breaker.fetcher = pp_fetcher_new(&config, NULL, &err);
     assert_int_equal(pthread_create(&thread, NULL, break_off, &breaker), 0);
     assert_false(pp_fetcher_get(breaker.fetcher, &breaker.stop, &body, &err));
     assert_non_null(strstr(err.message, "broken off"));

@@ -97,6 +97,7 @@ static bool split_url(struct pp_pprof_remote *r, struct pp_error *err)
 struct pp_pprof_remote *pp_pprof_remote_new(struct pp_component *self, const struct pp_pprof_remote_config *config, struct pp_error *err)
 {
     struct pp_pprof_remote *r = pp_calloc(1, sizeof(*r));
+    const struct pp_client_auth *auth;
 
     if (!r) {
         pp_error_nomem(err);
@@ -109,7 +110,8 @@ struct pp_pprof_remote *pp_pprof_remote_new(struct pp_component *self, const str
     r->ticker.collect = collect;
     r->ticker.arg = r;
     pp_buf_init(&r->body, PP_PPROF_FILE_BYTES_MAX);
-    r->fetcher = pp_fetcher_new(&config->client, err);
+    if (pp_client_auth_find(self, config->client.auth, false, &auth, err))
+        r->fetcher = pp_fetcher_new(&config->client, auth, err);
     if (r->fetcher && split_url(r, err) && pp_pprof_ticker_start(&r->ticker, err))
         return r;
     pp_pprof_remote_free(r);

@@ -251,6 +251,7 @@ void pp_pprof_server_free(struct pp_pprof_server *s)
     if (!s)
         return;
     pp_http_server_free(s->http);
+    pp_http_auth_drain(&s->auth);
     pp_tls_server_free(s->tls);
     pp_free(s);
 }

@@ -1,4 +1,4 @@
-#include "otlp_client/client_auth.h"
+#include "pipeline/client_auth.h"
 
 bool pp_client_auth_find(const struct pp_component *self, const struct pp_auth_config *config, bool in_the_clear, const struct pp_client_auth **ret,
                          struct pp_error *err)

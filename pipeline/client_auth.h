@@ -1,6 +1,6 @@
 /* The `auth` block of a client at work: the extension that it names puts headers into each request. */
-#ifndef PP_EXPORTERS_CLIENT_AUTH_H
-#define PP_EXPORTERS_CLIENT_AUTH_H
+#ifndef PP_PIPELINE_CLIENT_AUTH_H
+#define PP_PIPELINE_CLIENT_AUTH_H
 
 #include "config/groups/auth.h"
 #include "pipeline/auth.h"
@@ -12,7 +12,7 @@ bool pp_client_auth_find(const struct pp_component *self, const struct pp_auth_c
 
 /* The headers of a request that carries a batch with `context`: `headers` holds what it has without (HTTP: those of the configuration, which may be changed or
  * removed; gRPC: nothing, as in the Collector, so that what comes out is added to those of the configuration) and gets what the extension says. Text is in
- * the set's arena, names as the extension writes them. `auth` NULL leaves it as it is. False: pp_result_from_error says what becomes of the batch. */
+ * the set's arena, names as the extension writes them. `auth` NULL leaves it as it is. False: the request must not be sent; PP_ERR_IO may pass. */
 bool pp_client_auth_headers(const struct pp_client_auth *auth, const struct pp_context *context, struct pp_header_set *headers, struct pp_error *err);
 
 /* The same for HTTP/2, from an empty set: names in lower case. */
