@@ -15,7 +15,8 @@ bool pp_client_auth_find(const struct pp_component *self, const struct pp_auth_c
  * the set's arena, names as the extension writes them. `auth` NULL leaves it as it is. False: the request must not be sent; PP_ERR_IO may pass. */
 bool pp_client_auth_headers(const struct pp_client_auth *auth, const struct pp_context *context, struct pp_header_set *headers, struct pp_error *err);
 
-/* The same for HTTP/2, from an empty set: names in lower case. */
+/* The same for gRPC, into an empty set: names in lower case, values of "-bin" names in base64. PP_ERR_INVALID for names that gRPC has for itself and for
+ * values that are not printable ASCII (PROTOCOL-HTTP2.md of the gRPC project, Custom-Metadata). */
 bool pp_client_auth_metadata(const struct pp_client_auth *auth, const struct pp_context *context, struct pp_header_set *headers, struct pp_error *err);
 
 #endif
