@@ -23,9 +23,10 @@ struct pp_condition;
 
 enum pp_condition_scope { PP_CONDITION_RESOURCE, PP_CONDITION_REQUEST };
 
-/* Where a condition finds its values; PP_ANY_EMPTY stands for "there is none". */
+/* Where a condition finds its values; PP_ANY_EMPTY stands for "there is none". Attributes have one value; a key of the request's metadata may have more,
+ * asked for by `i` from 0 on, and what holds for one of them holds, as in the Collector. */
 struct pp_condition_source {
-    void (*get)(const void *context, enum pp_condition_scope scope, struct pp_str key, struct pp_any_value *ret);
+    void (*get)(const void *context, enum pp_condition_scope scope, struct pp_str key, size_t i, struct pp_any_value *ret);
     const void *context;
 };
 

@@ -1,14 +1,18 @@
 #include "condition_internal.h"
 
-static struct pp_any_value operand_value(const struct operand *operand, const struct pp_condition_source *source)
+/* The i-th value; false past the last. The first is always there, if only as "none". */
+static bool operand_value(const struct operand *operand, const struct pp_condition_source *source, size_t i, struct pp_any_value *ret)
 {
-    struct pp_any_value value = operand->constant;
+    bool several = operand->is_path && operand->scope == PP_CONDITION_REQUEST;
 
+    if (i > 0 && !several)
+        return false;
+    *ret = operand->constant;
     if (operand->is_path) {
-        value = (struct pp_any_value){.kind = PP_ANY_EMPTY};
-        source->get(source->context, operand->scope, operand->key, &value);
+        *ret = (struct pp_any_value){.kind = PP_ANY_EMPTY};
+        source->get(source->context, operand->scope, operand->key, i, ret);
     }
-    return value;
+    return i == 0 || ret->kind != PP_ANY_EMPTY;
 }
 
 static bool is_number(const struct pp_any_value *value)
@@ -59,14 +63,13 @@ static bool is_missing_metadata(const struct operand *operand, const struct pp_a
     return operand->is_path && operand->scope == PP_CONDITION_REQUEST && value->kind == PP_ANY_EMPTY && other->kind != PP_ANY_EMPTY;
 }
 
-static bool compare_holds(const struct node *node, const struct pp_condition_source *source)
+static bool compare_values(const struct node *node, const struct pp_any_value *a, const struct pp_any_value *b)
 {
-    struct pp_any_value a = operand_value(&node->a, source), b = operand_value(&node->b, source);
     int order;
 
-    if (is_missing_metadata(&node->a, &a, &b) || is_missing_metadata(&node->b, &b, &a))
+    if (is_missing_metadata(&node->a, a, b) || is_missing_metadata(&node->b, b, a))
         return false;
-    if (!order_values(&a, &b, &order))
+    if (!order_values(a, b, &order))
         return node->op == OP_NE;
     switch (node->op) {
     case OP_EQ:
@@ -85,22 +88,42 @@ static bool compare_holds(const struct node *node, const struct pp_condition_sou
     return false;
 }
 
-/* A value that is no string, no valid UTF-8, or costs more steps than allowed does not match. */
-static bool match_holds(const struct pp_condition *condition, const struct node *node, const struct pp_condition_source *source)
+static bool compare_holds(const struct node *node, const struct pp_condition_source *source)
 {
-    struct pp_any_value value = operand_value(&node->a, source);
+    struct pp_any_value a, b;
+
+    for (size_t i = 0; operand_value(&node->a, source, i, &a); i++)
+        for (size_t k = 0; operand_value(&node->b, source, k, &b); k++)
+            if (compare_values(node, &a, &b))
+                return true;
+    return false;
+}
+
+/* A value that is no string, no valid UTF-8, or costs more steps than allowed does not match. */
+static bool match_value(const struct pp_condition *condition, const struct node *node, const struct pp_any_value *value)
+{
     pcre2_match_data *data;
     int found;
 
-    if (value.kind != PP_ANY_STRING)
+    if (value->kind != PP_ANY_STRING)
         return false;
     data = pcre2_match_data_create(1, NULL);
     if (!data)
         return false;
-    found = pcre2_match(node->regex, (PCRE2_SPTR)(value.string.n ? value.string.p : ""), value.string.n, 0, 0, data,
+    found = pcre2_match(node->regex, (PCRE2_SPTR)(value->string.n ? value->string.p : ""), value->string.n, 0, 0, data,
                         condition->match_context);
     pcre2_match_data_free(data);
     return found >= 0;
+}
+
+static bool match_holds(const struct pp_condition *condition, const struct node *node, const struct pp_condition_source *source)
+{
+    struct pp_any_value value;
+
+    for (size_t i = 0; operand_value(&node->a, source, i, &value); i++)
+        if (match_value(condition, node, &value))
+            return true;
+    return false;
 }
 
 static bool node_holds(const struct pp_condition *condition, const struct node *node, const struct pp_condition_source *source)

@@ -9,11 +9,15 @@
 #include "base/mem.h"
 #include "condition.h"
 
-static void get(const void *context, enum pp_condition_scope scope, struct pp_str key, struct pp_any_value *ret)
+static void get(const void *context, enum pp_condition_scope scope, struct pp_str key, size_t i, struct pp_any_value *ret)
 {
+    static const char *const teams[] = {"red", "blue"};
+
     (void)context;
     if (scope == PP_CONDITION_REQUEST) {
-        if (pp_str_eq_c(key, "x-tenant"))
+        if (pp_str_eq_c(key, "x-team") && i < 2)
+            *ret = (struct pp_any_value){.kind = PP_ANY_STRING, .string = pp_str_c(teams[i])};
+        else if (pp_str_eq_c(key, "x-tenant") && i == 0)
             *ret = (struct pp_any_value){.kind = PP_ANY_STRING, .string = PP_STR("acme")};
     } else if (pp_str_eq_c(key, "service.name")) {
         *ret = (struct pp_any_value){.kind = PP_ANY_STRING, .string = PP_STR("checkout")};
@@ -40,6 +44,12 @@ static const struct {
     {"request[\"X-Tenant\"] == \"acme\"", false, true}, /* names of metadata have no case */
     {"request[\"none\"] != \"acme\"", false, false},
     {"request[\"none\"] == nil", false, true},
+    {"request[\"x-team\"] == \"red\" and \"blue\" == request[\"x-team\"]", false, true}, /* one of its values is enough */
+    {"request[\"x-team\"] != \"red\" and request[\"x-team\"] != \"blue\"", false, true},
+    {"request[\"x-team\"] == \"green\"", false, false},
+    {"not request[\"x-team\"] == \"blue\"", false, false},
+    {"IsMatch(request[\"x-team\"], \"^bl\")", false, true},
+    {"request[\"x-team\"] == request[\"x-tenant\"]", false, false},
     {"request[\"x-tenant\"] != nil", false, true},
     {"attributes[\"none\"] != \"x\"", false, true},
     {"attributes[\"none\"] == nil", false, true},

@@ -192,19 +192,19 @@ struct subject {
     uint32_t resource;
 };
 
-static void get_value(const void *context, enum pp_condition_scope scope, struct pp_str key, struct pp_any_value *ret)
+static void get_value(const void *context, enum pp_condition_scope scope, struct pp_str key, size_t i, struct pp_any_value *ret)
 {
     const struct subject *subject = context;
     struct pp_range range;
 
     if (scope == PP_CONDITION_REQUEST) {
-        if (subject->context && pp_context_metadata(subject->context, key, 0, &ret->string))
+        if (subject->context && pp_context_metadata(subject->context, key, i, &ret->string))
             ret->kind = PP_ANY_STRING;
         return;
     }
     range = subject->tables->resources.v[subject->resource].attributes;
-    for (uint32_t i = range.first; i < range.first + range.n; i++) {
-        const struct pp_key_value *attribute = &subject->tables->key_values.v[i];
+    for (uint32_t k = range.first; k < range.first + range.n; k++) {
+        const struct pp_key_value *attribute = &subject->tables->key_values.v[k];
         if (pp_str_eq(attribute->key, key)) {
             (void)pp_any_value_read(attribute->value, ret);
             return;
