@@ -73,6 +73,7 @@ struct loader {
     const struct pp_config_io *io;
     struct pp_diags *diags;
     const struct pp_node *root;
+    bool append_lists;
 };
 
 static void add(struct loader *l, struct pp_str uri, const char *option)
@@ -84,6 +85,8 @@ static void add(struct loader *l, struct pp_str uri, const char *option)
         return;
     }
     node = read_source(l->arena, l->io, uri, option, l->diags);
+    if (node && l->root && l->append_lists)
+        node = pp_node_append_lists(l->arena, l->root, node);
     if (node && l->root)
         node = pp_node_merge(l->arena, l->root, node);
     if (node)
@@ -95,7 +98,8 @@ static void add(struct loader *l, struct pp_str uri, const char *option)
 const struct pp_node *pp_config_load(struct pp_arena *arena, const struct pp_config_input *input,
                                      const struct pp_config_io *io, struct pp_diags *diags)
 {
-    struct loader l = {.arena = arena, .io = io, .diags = diags};
+    struct loader l = {.arena = arena, .io = io, .diags = diags,
+                       .append_lists = input->append_lists};
 
     if (!arena->bytes_limit)
         arena->bytes_limit = PP_CONFIG_BYTES_MAX;

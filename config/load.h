@@ -12,6 +12,7 @@ struct pp_config_input {
     size_t uris_n;
     const char *const *sets; /* --set, in order: "a.b=v" is yaml:a::b: v, after all URIs */
     size_t sets_n;
+    bool append_lists; /* pp_node_append_lists over all of them */
 };
 
 /* The merged and expanded root, always a map. All problems go to `diags`; NULL when nothing could be read at all or memory is

@@ -285,6 +285,46 @@ static void test_sources(void **state)
     unlink(part);
 }
 
+/* Component lists of several sources with `append_lists`. */
+static void test_appended_lists(void **state)
+{
+    static const char *const uris[] = {
+        "yaml:{service: {extensions: [a], pipelines: {p: {receivers: [r], processors: [x], exporters: [e, f]}}}, list: [1]}",
+        "yaml:{service: {extensions: [b, a], pipelines: {p: {receivers: [s, r, s], processors: [y], exporters: }, q: "
+        "{receivers: [r]}}}, list: [2]}",
+    };
+    struct pp_config_input input = {.uris = uris, .uris_n = 2, .append_lists = true};
+    static const struct {
+        const char *keys[4], *items; /* joined by spaces */
+    } wanted[] = {
+        {{"service", "extensions"}, "a b"},
+        {{"service", "pipelines", "p", "receivers"}, "r s"},
+        {{"service", "pipelines", "p", "processors"}, "y"},
+        {{"service", "pipelines", "q", "receivers"}, "r"},
+        {{"list"}, "2"},
+    };
+    const struct pp_node *root;
+    struct world w;
+
+    (void)state;
+    world_open(&w);
+    root = pp_config_load(&w.arena, &input, &fake_io, &w.diags);
+    assert_non_null(root);
+    for (size_t i = 0; i < COUNT(wanted); i++) {
+        const struct pp_node *node = root;
+        char items[64] = "";
+
+        for (size_t k = 0; k < 4 && wanted[i].keys[k]; k++)
+            node = pp_node_get(node, wanted[i].keys[k]);
+        assert_non_null(node);
+        for (size_t k = 0; k < node->n; k++)
+            snprintf(items + strlen(items), sizeof(items) - strlen(items), "%s" PP_STR_FMT, k ? " " : "",
+                     PP_STR_ARG(node->items[k]->text));
+        assert_string_equal(items, wanted[i].items);
+    }
+    world_close(&w);
+}
+
 static void test_bad_sources(void **state)
 {
     static const struct {
@@ -323,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_strings),     cmocka_unit_test(test_typed),
         cmocka_unit_test(test_problems),    cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_appended_lists),
         cmocka_unit_test(test_bad_sources),
     };
 

@@ -50,6 +50,85 @@ const struct pp_node *pp_node_merge(struct pp_arena *arena, const struct pp_node
     return merged;
 }
 
+/* Longer lists are joined as they are: no configuration can use so many references. */
+#define JOINED_ITEMS_MAX 10000u
+
+static bool has_item(const struct pp_node *const *items, size_t n, const struct pp_node *item)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (items[i]->kind == PP_NODE_SCALAR && item->kind == PP_NODE_SCALAR &&
+            pp_str_eq(items[i]->text, item->text))
+            return true;
+    }
+    return false;
+}
+
+static const struct pp_node *join_lists(struct pp_arena *arena, const struct pp_node *earlier,
+                                        const struct pp_node *later)
+{
+    PP_AUTOFREE const struct pp_node **items =
+        pp_reallocarray(NULL, earlier->n + later->n + 1, sizeof(*items));
+    bool few = earlier->n + later->n <= JOINED_ITEMS_MAX;
+    size_t n = earlier->n;
+
+    if (!items)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        items[i] = earlier->items[i];
+    for (size_t i = 0; i < later->n; i++) {
+        if (!few || !has_item(items, n, later->items[i]))
+            items[n++] = later->items[i];
+    }
+    return pp_node_new_list(arena, items, n, later->mark);
+}
+
+/* Maps below service; `top` is service itself. Depth is bounded by the reader's. */
+static const struct pp_node *append_below(struct pp_arena *arena, const struct pp_node *earlier,
+                                          const struct pp_node *later, bool top)
+{
+    PP_AUTOFREE struct pp_entry *entries = NULL;
+
+    if (earlier->n > JOINED_ITEMS_MAX || later->n > JOINED_ITEMS_MAX)
+        return later; /* no map of service can be so long: refused when it is decoded */
+    entries = pp_reallocarray(NULL, later->n + 1, sizeof(*entries));
+    if (!entries)
+        return NULL;
+    for (size_t i = 0; i < later->n; i++) {
+        struct pp_str key = later->entries[i].key->text;
+        const struct pp_node *value = later->entries[i].value;
+        const struct pp_node *before = pp_node_get(earlier, key.p);
+        bool is_list = top ? pp_str_eq_c(key, "extensions")
+                           : pp_str_eq_c(key, "receivers") || pp_str_eq_c(key, "exporters");
+
+        if (before && is_list && before->kind == PP_NODE_LIST && value->kind == PP_NODE_LIST)
+            value = join_lists(arena, before, value);
+        else if (before && before->kind == PP_NODE_MAP && value->kind == PP_NODE_MAP)
+            value = append_below(arena, before, value, false);
+        if (!value)
+            return NULL;
+        entries[i] = (struct pp_entry){later->entries[i].key, value};
+    }
+    return pp_node_new_map(arena, entries, later->n, later->mark);
+}
+
+const struct pp_node *pp_node_append_lists(struct pp_arena *arena, const struct pp_node *earlier,
+                                           const struct pp_node *later)
+{
+    const struct pp_node *before = pp_node_get(earlier, "service");
+    const struct pp_node *service = pp_node_get(later, "service");
+    struct pp_entry replaced;
+    const struct pp_node *one;
+
+    if (!before || !service || before->kind != PP_NODE_MAP || service->kind != PP_NODE_MAP)
+        return later;
+    replaced.key = pp_node_new_string(arena, PP_STR("service"), service->mark);
+    replaced.value = append_below(arena, before, service, true);
+    if (!replaced.key || !replaced.value)
+        return NULL;
+    one = pp_node_new_map(arena, &replaced, 1, service->mark);
+    return one ? pp_node_merge(arena, later, one) : NULL;
+}
+
 /* Parts of a key between the delimiters; 0 when one of them is empty. */
 static size_t count_parts(struct pp_str key)
 {

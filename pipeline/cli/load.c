@@ -9,7 +9,8 @@
 
 bool pp_load_tree(const struct pp_options *options, struct pp_loaded *ret)
 {
-    const struct pp_config_input input = {options->configs.v, options->configs.n, options->sets.v, options->sets.n};
+    const struct pp_config_input input = {options->configs.v, options->configs.n, options->sets.v, options->sets.n,
+                                          pp_gates_enabled(&options->gates, "confmap.enableMergeAppendOption")};
     const struct pp_config_io io = {.fetch = pp_fetch};
 
     *ret = (struct pp_loaded){.arena = {.bytes_limit = PP_CONFIG_BYTES_MAX}};

@@ -87,6 +87,33 @@ def several(s):
     s.refused("--set of an unknown key", "endpont", "--config", base, "--set=receivers.otlp.protocols.grpc.endpont=x")
 
 
+def appended(s):
+    """With the gate, component lists of several sources are joined, as the Collector joins them."""
+    base = s.t.write("first.yaml", """
+        receivers: {otlp: &o {protocols: {grpc: {endpoint: '127.0.0.1:1'}}}, otlp/2: *o}
+        processors: {memory_limiter: {check_interval: 1s, limit_mib: 10}}
+        exporters: {nop: , debug: }
+        service:
+          telemetry: {metrics: {level: none}}
+          pipelines: {profiles: {receivers: [otlp], processors: [memory_limiter], exporters: [nop, debug]}}
+        """)
+    over = s.t.write("second.yaml", """
+        exporters: {nop/3: }
+        service:
+          pipelines:
+            profiles: {receivers: [otlp/2, otlp], processors: [], exporters: [nop/3, nop]}
+            profiles/x: {receivers: [otlp], exporters: [nop]}
+        """)
+    for gates in ("service.profilesSupport", "service.profilesSupport,confmap.enableMergeAppendOption"):
+        shown = []
+        for binary in (harness.peer("otelcol"), harness.profpipe_binary()):
+            done = subprocess.run([binary, "print-config", "--format", "json", "--config", base, "--config", over, f"--feature-gates={gates}"],
+                                  capture_output=True, text=True, timeout=20, check=False)
+            pipelines = json.loads(done.stdout)["service"]["pipelines"] if done.returncode == 0 else done.stderr
+            shown.append({name: {kind: ids for kind, ids in lists.items() if ids} for name, lists in pipelines.items()})
+        s.t.check(shown[0] == shown[1], f"--feature-gates={gates}: print-config shows the Collector's pipelines", shown)
+
+
 def fetched(s):
     port, second = harness.free_port(), harness.free_port()
     s.pages.pages["/x.yaml"] = s.base(port)
@@ -155,6 +182,7 @@ def run(t):
         raise harness.Skip("--set with dots, exit codes and log fields are profpipe's own")
     s = Sources(t)
     several(s)
+    appended(s)
     fetched(s)
     logs(s)
     metrics(s)
