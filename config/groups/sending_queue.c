@@ -54,7 +54,7 @@ const struct pp_group pp_batch_group = {
 const struct pp_field pp_sending_queue_fields[] = {
     PP_ROW_BOOL(struct pp_sending_queue_config, enabled, 0,
                 "Whether batches wait in a queue; without it the sender waits for the answer."),
-    PP_ROW_INT(struct pp_sending_queue_config, num_consumers, 0, 1, 1000, "Threads that send."),
+    PP_ROW_INT(struct pp_sending_queue_config, num_consumers, 0, 1, 1000, "Messages under way at once."),
     PP_ROW_INT(struct pp_sending_queue_config, queue_size, 0, 0, 1e15,
                "Most that waits, in units of sizer."),
     PP_ROW_INT(struct pp_sending_queue_config, max_bytes_mib, 0, 0, 1 << 20,

@@ -28,6 +28,9 @@ struct pp_bytes *pp_otlp_request_make(struct pp_batch *batch,
                                       const struct pp_otlp_request_options *options,
                                       struct pp_error *text, struct pp_result *ret);
 
+/* Whether pp_otlp_request_make is quick: the bytes go out as they came, or are few. */
+bool pp_otlp_request_is_light(struct pp_batch *batch, const struct pp_otlp_request_options *options);
+
 /* PP_RETRY for what may pass (memory, the system), PP_PERMANENT for the rest. The message is
  * borrowed from `err`. */
 void pp_result_from_error(const struct pp_error *err, struct pp_result *ret);

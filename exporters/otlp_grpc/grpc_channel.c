@@ -1,196 +1,465 @@
 #include "grpc_channel.h"
 
-#include <limits.h>
-#include <pthread.h>
-#include <stdatomic.h>
-
-#include <grpc/compression.h>
-#include <grpc/grpc.h>
-#include <grpc/grpc_security.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "grpc_credentials.h"
-#include "grpc_target.h"
-#include "otlp_client/otlp_answer.h"
+#include "grpc_resolver.h"
 
-#define ARGS_MAX 20
+#define BACKOFF_FACTOR 1.6
+#define BACKOFF_SPREAD 0.2
 
-/* Pause between two tries to connect, in milliseconds. The exporter base spaces the attempts of a
- * request out by its own rules, so that the channel needs no two minutes' pause (grpc core's
- * default) on top: a server that is back is found soon. */
-#define RECONNECT_MS_MAX 5000
-
-struct shared_channel {
-    struct pp_grpc_channel channel; /* first */
-    atomic_uint refs;
-    struct pp_tls_material *material; /* what it was made with; NULL: plaintext */
+enum sub_state {
+    SUB_IDLE,
+    SUB_CONNECTING,
+    SUB_READY,
+    SUB_FAILED, /* not before retry_at_ms */
 };
 
-struct pp_grpc_channels {
-    const struct pp_grpc_client_config *config;
-    struct pp_grpc_target target;
-    struct pp_client_tls *tls; /* NULL: plaintext */
-    pthread_mutex_t lock;
-    struct shared_channel *current; /* NULL until the first call */
+/* One address and the connection to it. */
+struct sub {
+    struct pp_grpc_channel *channel;
+    struct sub *next; /* among those that drain */
+    struct pp_grpc_address address;
+    struct pp_grpc_connection *connection;
+    enum sub_state state;
+    bool drains; /* lets its calls end; another has taken its place, or the address is gone */
+    double backoff_ms;
+    uint64_t retry_at_ms;
 };
 
-struct args {
-    grpc_arg v[ARGS_MAX];
-    size_t n;
+struct pp_grpc_channel {
+    struct pp_loop *loop;
+    const struct pp_grpc_channel_config *config;
+    struct pp_grpc_keepalive keepalive;
+    struct sub *subs[PP_GRPC_ADDRESSES_MAX];
+    size_t subs_n, next;
+    struct sub *draining;
+    struct pp_grpc_lookup *lookup;
+    bool stale; /* the addresses should be asked for again */
+    double resolve_backoff_ms;
+    uint64_t resolve_at_ms; /* not before */
+    struct pp_grpc_calls waiting;
+    struct pp_timer *timer; /* wait_for_ready: the next try */
+    char trouble[PP_ANSWER_TEXT_MAX];
 };
 
-static void add_int(struct args *args, const char *key, int64_t value)
+static void make_progress(struct pp_grpc_channel *channel);
+
+/* The next pause; `*interval_ms` 0 at first. */
+static uint64_t back_off(double *interval_ms)
 {
-    int clamped = value > INT_MAX ? INT_MAX : (int)value;
+    double next = *interval_ms * BACKOFF_FACTOR;
 
-    args->v[args->n++] =
-        (grpc_arg){.type = GRPC_ARG_INTEGER, .key = (char *)key, .value.integer = clamped};
+    if (*interval_ms == 0) {
+        next = PP_GRPC_BACKOFF_MS_MIN;
+    }
+    *interval_ms = next < PP_GRPC_BACKOFF_MS_MAX ? next : PP_GRPC_BACKOFF_MS_MAX;
+    return (uint64_t)(*interval_ms * (1 + BACKOFF_SPREAD * (2 * pp_random_unit() - 1)));
 }
 
-static void add_string(struct args *args, const char *key, const char *value)
+static void note_trouble(struct pp_grpc_channel *channel, const char *why)
 {
-    if (value && *value) {
-        args->v[args->n++] =
-            (grpc_arg){.type = GRPC_ARG_STRING, .key = (char *)key, .value.string = (char *)value};
+    snprintf(channel->trouble, sizeof(channel->trouble), "%.*s", PP_ANSWER_TEXT_MAX - 1, why);
+}
+
+const char *pp_grpc_channel_trouble(const struct pp_grpc_channel *channel)
+{
+    return channel->trouble;
+}
+
+static struct sub *sub_new(struct pp_grpc_channel *channel, const struct pp_grpc_address *address)
+{
+    struct sub *sub = pp_calloc(1, sizeof(*sub));
+
+    if (sub) {
+        sub->channel = channel;
+        sub->address = *address;
+    }
+    return sub;
+}
+
+static void sub_free(struct sub *sub)
+{
+    pp_grpc_connection_free(sub->connection);
+    pp_free(sub);
+}
+
+static bool is_ready(const struct sub *sub)
+{
+    return sub->state == SUB_READY && pp_grpc_connection_ready(sub->connection);
+}
+
+static struct sub *pick(struct pp_grpc_channel *channel)
+{
+    for (size_t i = 0; i < channel->subs_n; i++) {
+        size_t at = channel->config->round_robin ? (channel->next + i) % channel->subs_n : i;
+
+        if (is_ready(channel->subs[at])) {
+            channel->next = at + 1;
+            return channel->subs[at];
+        }
+    }
+    return NULL;
+}
+
+/* False: there is no connection that takes it. */
+static bool start_call(struct pp_grpc_channel *channel, struct pp_grpc_call *call)
+{
+    struct sub *sub = pick(channel);
+    struct pp_error err;
+
+    if (!sub) {
+        return false;
+    }
+    if (!pp_grpc_connection_call(sub->connection, call, &err)) {
+        pp_grpc_call_fail(call, PP_STATUS_UNAVAILABLE, err.message);
+    }
+    return true;
+}
+
+static void start_waiting(struct pp_grpc_channel *channel)
+{
+    struct pp_grpc_call *call;
+
+    while ((call = channel->waiting.first) && pick(channel)) {
+        pp_grpc_calls_remove(&channel->waiting, call);
+        start_call(channel, call);
     }
 }
 
-static void add_keepalive(struct args *args, const struct pp_keepalive_client_config *keepalive)
+static void on_ready(void *sub_)
 {
-    add_int(args, GRPC_ARG_KEEPALIVE_TIME_MS, keepalive->time / (int64_t)PP_NS_PER_MS);
-    add_int(args, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, keepalive->timeout / (int64_t)PP_NS_PER_MS);
-    add_int(args, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, keepalive->permit_without_stream);
-    add_int(args, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0); /* no limit: the user asked for them */
+    struct sub *sub = sub_;
+
+    sub->state = SUB_READY;
+    sub->backoff_ms = 0;
+    sub->channel->trouble[0] = '\0';
+    start_waiting(sub->channel);
 }
 
-static void make_args(const struct pp_grpc_client_config *config, struct args *args)
+static void unlink_draining(struct sub *sub)
 {
-    const char *override = config->tls.server_name_override;
+    struct sub **at = &sub->channel->draining;
 
-    add_int(args, GRPC_ARG_ENABLE_RETRIES, 0); /* the exporter base retries */
-    add_int(args, GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL,
-            1); /* no connection shared with another exporter */
-    add_int(args, GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
-    /* An answer is inflated here, where the result is bounded: the library checks sizes only after
-     * it has inflated. */
-    add_int(args, GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
-    add_int(args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, PP_ANSWER_BYTES_MAX);
-    add_int(args, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, RECONNECT_MS_MAX);
-    add_int(args, GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET,
-            1 << GRPC_COMPRESS_NONE | 1 << GRPC_COMPRESS_GZIP);
-    if (config->compression == PP_COMPRESSION_GZIP) {
-        /* Makes the library write grpc-encoding: gzip; the bytes are ours. */
-        add_int(args, GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM, GRPC_COMPRESS_GZIP);
+    while (*at != sub) {
+        at = &(*at)->next;
     }
-    add_string(args, GRPC_ARG_LB_POLICY_NAME, config->balancer_name);
-    add_string(args, GRPC_ARG_PRIMARY_USER_AGENT_STRING,
-               config->user_agent ? config->user_agent : "profpipe/" PP_VERSION);
-    add_string(args, GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, override);
-    add_string(args, GRPC_ARG_DEFAULT_AUTHORITY, config->authority ? config->authority : override);
-    if (config->keepalive) {
-        add_keepalive(args, config->keepalive);
-    }
+    *at = sub->next;
 }
 
-static void shared_unref(struct shared_channel *shared)
+static void drain(struct sub *sub)
 {
-    if (!shared || atomic_fetch_sub(&shared->refs, 1) != 1) {
+    sub->drains = true;
+    sub->next = sub->channel->draining;
+    sub->channel->draining = sub;
+}
+
+static void on_going_away(void *sub_, bool calm_down)
+{
+    struct sub *sub = sub_, *successor;
+    struct pp_grpc_channel *channel = sub->channel;
+
+    if (calm_down) {
+        channel->keepalive.time_ms *= 2;
+    }
+    successor = sub->drains ? NULL : sub_new(channel, &sub->address);
+    if (!successor) {
+        return; /* on_closed will make this one usable again */
+    }
+    for (size_t i = 0; i < channel->subs_n; i++) {
+        if (channel->subs[i] == sub) {
+            channel->subs[i] = successor;
+        }
+    }
+    drain(sub);
+    channel->stale = true;
+    make_progress(channel);
+}
+
+static void on_closed(void *sub_, const char *why)
+{
+    struct sub *sub = sub_;
+    struct pp_grpc_channel *channel = sub->channel;
+
+    pp_grpc_connection_free(sub->connection);
+    sub->connection = NULL;
+    if (sub->drains) {
+        unlink_draining(sub);
+        sub_free(sub);
         return;
     }
-    grpc_channel_destroy(shared->channel.core);
-    pp_tls_material_unref(shared->material);
-    pp_free(shared);
-}
-
-void pp_grpc_channel_unref(struct pp_grpc_channel *channel)
-{
-    shared_unref((struct shared_channel *)channel);
-}
-
-/* Takes the reference to `material`, on failure too. */
-static struct shared_channel *shared_new(const struct pp_grpc_channels *channels,
-                                         struct pp_tls_material *material)
-{
-    struct shared_channel *shared = pp_calloc(1, sizeof(*shared));
-    grpc_channel_credentials *credentials;
-    struct args args = {.n = 0};
-    grpc_channel_args core_args;
-
-    if (!shared) {
-        pp_tls_material_unref(material);
-        return NULL;
+    note_trouble(channel, why);
+    if (sub->state == SUB_READY) {
+        sub->state = SUB_IDLE;
+    } else {
+        sub->state = SUB_FAILED;
+        sub->retry_at_ms = pp_clock_mono_ms() + back_off(&sub->backoff_ms);
     }
-    make_args(channels->config, &args);
-    core_args = (grpc_channel_args){.num_args = args.n, .args = args.v};
-    credentials = pp_grpc_credentials_new(&channels->config->tls, material);
-    shared->channel.core = grpc_channel_create(channels->target.name, credentials, &core_args);
-    grpc_channel_credentials_release(credentials);
-    shared->material = material;
-    atomic_init(&shared->refs, 1);
-    return shared;
+    channel->stale = true;
+    make_progress(channel);
 }
 
-struct pp_grpc_channels *pp_grpc_channels_new(const struct pp_grpc_client_config *config,
-                                              struct pp_error *err)
+static void on_refused(void *sub_, struct pp_grpc_call *call, const char *why)
 {
-    struct pp_grpc_channels *channels = pp_calloc(1, sizeof(*channels));
+    struct sub *sub = sub_;
 
-    if (!channels) {
+    (void)why;
+    call->tried_again = true;
+    if (!start_call(sub->channel, call)) {
+        pp_grpc_calls_add(&sub->channel->waiting, call);
+        make_progress(sub->channel);
+    }
+}
+
+static const struct pp_grpc_connection_events connection_events = {on_ready, on_going_away, on_closed, on_refused};
+
+static void connect_sub(struct sub *sub)
+{
+    struct pp_grpc_channel *channel = sub->channel;
+    struct pp_error err = {0};
+
+    sub->connection = pp_grpc_connection_new(channel->loop, (const struct sockaddr *)&sub->address.socket, sub->address.n,
+                                             &channel->config->peer, &channel->keepalive, &connection_events, sub, &err);
+    if (sub->connection) {
+        sub->state = SUB_CONNECTING;
+        return;
+    }
+    note_trouble(channel, err.message);
+    sub->state = SUB_FAILED;
+    sub->retry_at_ms = pp_clock_mono_ms() + back_off(&sub->backoff_ms);
+}
+
+static bool may_connect(const struct sub *sub, uint64_t now_ms)
+{
+    return sub->state == SUB_IDLE || (sub->state == SUB_FAILED && now_ms >= sub->retry_at_ms);
+}
+
+/* round_robin: to every address; pick_first: to the next one until one is connected. */
+static void connect_subs(struct pp_grpc_channel *channel)
+{
+    uint64_t now_ms = pp_clock_mono_ms();
+
+    for (size_t i = 0; i < channel->subs_n; i++) {
+        struct sub *sub = channel->subs[i];
+
+        if (may_connect(sub, now_ms)) {
+            connect_sub(sub);
+        }
+        if (!channel->config->round_robin && sub->state != SUB_FAILED) {
+            return;
+        }
+    }
+}
+
+/* The new addresses take the places of those before; connections to addresses that stay are kept. */
+static void set_addresses(struct pp_grpc_channel *channel, const struct pp_grpc_address *addresses, size_t n)
+{
+    struct sub *old[PP_GRPC_ADDRESSES_MAX];
+    size_t old_n = channel->subs_n;
+
+    memcpy(old, channel->subs, sizeof(old));
+    channel->subs_n = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct sub *sub = NULL;
+
+        for (size_t k = 0; k < old_n && !sub; k++) {
+            if (old[k] && old[k]->address.n == addresses[i].n &&
+                memcmp(&old[k]->address.socket, &addresses[i].socket, addresses[i].n) == 0) {
+                sub = old[k];
+                old[k] = NULL;
+            }
+        }
+        sub = sub ? sub : sub_new(channel, &addresses[i]);
+        if (sub) {
+            channel->subs[channel->subs_n++] = sub;
+        }
+    }
+    for (size_t k = 0; k < old_n; k++) {
+        if (old[k] && old[k]->connection && pp_grpc_connection_has_calls(old[k]->connection)) {
+            drain(old[k]);
+            pp_grpc_connection_drain(old[k]->connection);
+        } else if (old[k]) {
+            sub_free(old[k]);
+        }
+    }
+}
+
+static void on_looked_up(void *channel_, const struct pp_grpc_address *addresses, size_t n, const char *why)
+{
+    struct pp_grpc_channel *channel = channel_;
+
+    channel->lookup = NULL;
+    if (n > 0) {
+        channel->resolve_backoff_ms = 0;
+        channel->resolve_at_ms = pp_clock_mono_ms() + PP_GRPC_RESOLVE_MS_MIN;
+        set_addresses(channel, addresses, n);
+    } else {
+        channel->resolve_at_ms = pp_clock_mono_ms() + back_off(&channel->resolve_backoff_ms);
+        note_trouble(channel, why);
+    }
+    channel->stale = n == 0;
+    make_progress(channel);
+}
+
+static void resolve(struct pp_grpc_channel *channel)
+{
+    struct pp_grpc_address address;
+    struct pp_error err;
+
+    channel->stale = false;
+    if (pp_grpc_address_of(&channel->config->target, &address, &err)) {
+        if (channel->subs_n == 0) {
+            set_addresses(channel, &address, 1);
+        }
+        return;
+    }
+    if (err.kind == PP_ERR_NONE) {
+        channel->lookup = pp_grpc_lookup_start(channel->loop, &channel->config->target, on_looked_up, channel, &err);
+    }
+    if (!channel->lookup) {
+        note_trouble(channel, err.message);
+        channel->resolve_at_ms = pp_clock_mono_ms() + back_off(&channel->resolve_backoff_ms);
+    }
+}
+
+/* Whether something that has begun may still make a connection. */
+static bool is_hopeful(const struct pp_grpc_channel *channel)
+{
+    if (channel->lookup) {
+        return true;
+    }
+    for (size_t i = 0; i < channel->subs_n; i++) {
+        const struct sub *sub = channel->subs[i];
+
+        /* A connection that is about to end says so in a moment, and then there is something to do. */
+        if (sub->state == SUB_CONNECTING || (sub->state == SUB_READY && !is_ready(sub))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* When it makes sense to try again. */
+static uint64_t next_try_ms(const struct pp_grpc_channel *channel)
+{
+    uint64_t at_ms = channel->stale ? channel->resolve_at_ms : UINT64_MAX;
+
+    for (size_t i = 0; i < channel->subs_n; i++) {
+        if (channel->subs[i]->retry_at_ms < at_ms) {
+            at_ms = channel->subs[i]->retry_at_ms;
+        }
+    }
+    return at_ms;
+}
+
+static void fail_waiting(struct pp_grpc_channel *channel)
+{
+    struct pp_grpc_calls failed = channel->waiting;
+    struct pp_grpc_call *call;
+    char why[PP_ANSWER_TEXT_MAX];
+
+    memcpy(why, channel->trouble, sizeof(why));
+    channel->waiting = (struct pp_grpc_calls){0};
+    while ((call = failed.first)) {
+        pp_grpc_calls_remove(&failed, call);
+        pp_grpc_call_fail(call, PP_STATUS_UNAVAILABLE, why[0] ? why : "not connected");
+    }
+}
+
+/* While calls go on: a name whose addresses may have changed is asked for again, lost addresses are tried again. */
+static void maintain(struct pp_grpc_channel *channel)
+{
+    if (channel->stale && !channel->lookup && pp_clock_mono_ms() >= channel->resolve_at_ms) {
+        resolve(channel);
+    }
+    connect_subs(channel);
+}
+
+/* Does what can be done towards a connection for the calls that wait; if that is nothing, they fail, or wait for the next try. */
+static void make_progress(struct pp_grpc_channel *channel)
+{
+    uint64_t now_ms = pp_clock_mono_ms(), at_ms;
+
+    if (!channel->waiting.first) {
+        return;
+    }
+    start_waiting(channel);
+    channel->stale = channel->stale || channel->subs_n == 0;
+    maintain(channel);
+    if (!channel->waiting.first || is_hopeful(channel)) {
+        return;
+    }
+    if (!channel->config->wait_for_ready) {
+        fail_waiting(channel);
+        return;
+    }
+    at_ms = next_try_ms(channel);
+    pp_timer_start(channel->timer, at_ms > now_ms ? at_ms - now_ms : 1);
+}
+
+static void on_timer(void *channel)
+{
+    make_progress(channel);
+}
+
+struct pp_grpc_channel *pp_grpc_channel_new(struct pp_loop *loop, const struct pp_grpc_channel_config *config, struct pp_error *err)
+{
+    struct pp_grpc_channel *channel = pp_calloc(1, sizeof(*channel));
+
+    if (channel) {
+        channel->timer = pp_timer_new(loop, on_timer, channel);
+    }
+    if (!channel || !channel->timer) {
+        pp_free(channel);
         pp_error_nomem(err);
         return NULL;
     }
-    channels->config = config;
-    if (!pp_grpc_target_parse(config->endpoint, &channels->target, err)) {
-        pp_free(channels);
-        return NULL;
-    }
-    if (channels->target.tls || pp_client_tls_wanted(&config->tls)) {
-        channels->tls = pp_client_tls_new(&config->tls, err);
-        if (!channels->tls) {
-            pp_free(channels);
-            return NULL;
-        }
-    }
-    pthread_mutex_init(&channels->lock, NULL);
-    return channels;
+    channel->loop = loop;
+    channel->config = config;
+    channel->keepalive = config->keepalive;
+    return channel;
 }
 
-void pp_grpc_channels_free(struct pp_grpc_channels *channels)
+void pp_grpc_channel_free(struct pp_grpc_channel *channel)
 {
-    if (!channels) {
+    if (!channel) {
         return;
     }
-    shared_unref(channels->current);
-    pp_client_tls_free(channels->tls);
-    pthread_mutex_destroy(&channels->lock);
-    pp_free(channels);
+    pp_grpc_lookup_cancel(channel->lookup);
+    for (size_t i = 0; i < channel->subs_n; i++) {
+        sub_free(channel->subs[i]);
+    }
+    while (channel->draining) {
+        struct sub *sub = channel->draining;
+
+        channel->draining = sub->next;
+        sub_free(sub);
+    }
+    pp_timer_free(channel->timer);
+    pp_free(channel);
 }
 
-struct pp_grpc_channel *pp_grpc_channels_get(struct pp_grpc_channels *channels,
-                                             struct pp_error *ret_warning)
+void pp_grpc_channel_call(struct pp_grpc_channel *channel, struct pp_grpc_call *call)
 {
-    struct pp_tls_material *material = NULL;
-    struct shared_channel *shared;
+    call->connection = NULL;
+    call->tried_again = false;
+    call->received = (struct pp_buf){0};
+    if (channel->stale || channel->subs_n > 1) {
+        maintain(channel);
+    }
+    if (start_call(channel, call)) {
+        return;
+    }
+    pp_grpc_calls_add(&channel->waiting, call);
+    make_progress(channel);
+}
 
-    *ret_warning = (struct pp_error){0};
-    if (channels->tls) {
-        material = pp_client_tls_material(channels->tls, ret_warning);
-    }
-    pthread_mutex_lock(&channels->lock);
-    if (channels->current && channels->current->material == material) {
-        pp_tls_material_unref(material);
+void pp_grpc_channel_cancel(struct pp_grpc_channel *channel, struct pp_grpc_call *call)
+{
+    if (call->connection) {
+        pp_grpc_connection_cancel(call->connection, call);
     } else {
-        shared = shared_new(channels, material);
-        if (shared) {
-            shared_unref(channels->current);
-            channels->current = shared;
-        }
+        pp_grpc_calls_remove(&channel->waiting, call);
     }
-    shared = channels->current;
-    if (shared) {
-        atomic_fetch_add(&shared->refs, 1);
-    }
-    pthread_mutex_unlock(&channels->lock);
-    return shared ? &shared->channel : NULL;
 }

@@ -1,54 +1,38 @@
 #include "grpc_client.h"
 
-#include <grpc/byte_buffer.h>
-#include <grpc/byte_buffer_reader.h>
-#include <grpc/grpc.h>
-#include <grpc/slice.h>
-#include <grpc/support/alloc.h>
-#include <grpc/support/time.h>
+#include <stdio.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "grpc_channel.h"
 #include "grpc_method.h"
 #include "net/compress.h"
+#include "net/server_config.h"
+#include "net/tls.h"
+#include "otlp_client/client_tls.h"
 #include "otlp_client/otlp_request.h"
-#include "pipeline/exporter_base.h"
 
-#define STATUS_DETAILS "grpc-status-details-bin"
+/* A header's value, encoded for the wire, in bytes. */
+#define VALUE_BYTES_MAX 65536
+/* Headers beside the user's. */
+#define PROTOCOL_HEADERS_MAX 12
 
 struct pp_grpc_client {
-    struct pp_component *owner;
-    const struct pp_grpc_client_config *config;
-    struct pp_grpc_channels *channels;
-    grpc_metadata *metadata; /* sent with each call; slices owned */
-    size_t metadata_n;
+    struct pp_arena arena; /* texts of the headers */
+    struct pp_grpc_channel_config channel;
+    char host[PP_GRPC_TARGET_MAX];
+    nghttp2_nv *headers;
+    size_t headers_n;
 };
 
-struct pp_grpc_worker {
-    struct pp_grpc_client *client;
-    grpc_completion_queue *queue;
-    struct pp_bytes *body; /* of the last answer */
-};
-
-/* What the library fills in during a call. */
-struct call {
-    grpc_call *core;
-    grpc_metadata_array initial, trailing;
-    grpc_byte_buffer *received;
-    grpc_status_code status;
-    grpc_slice details;
-    const char *error_string; /* for debugging; ours to free */
-};
-
-static void metadata_free(struct pp_grpc_client *client)
+static void add_header(struct pp_grpc_client *client, const char *name, const char *value)
 {
-    for (size_t i = 0; i < client->metadata_n; i++) {
-        grpc_slice_unref(client->metadata[i].key);
-        grpc_slice_unref(client->metadata[i].value);
+    const uint8_t flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+
+    if (name && value) {
+        client->headers[client->headers_n++] =
+            (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, strlen(name), strlen(value), flags};
     }
-    pp_free(client->metadata);
 }
 
 static bool is_binary(const char *key)
@@ -58,52 +42,153 @@ static bool is_binary(const char *key)
     return n > 4 && strcmp(key + n - 4, "-bin") == 0;
 }
 
-static grpc_slice lower_slice(const char *text)
+static char *lower(struct pp_arena *arena, const char *text)
 {
-    grpc_slice slice = grpc_slice_from_copied_string(text);
-    uint8_t *p = GRPC_SLICE_START_PTR(slice);
+    char *copy = pp_arena_strdup(arena, pp_str_c(text));
 
-    for (size_t i = 0; i < GRPC_SLICE_LENGTH(slice); i++) {
-        p[i] |= p[i] >= 'A' && p[i] <= 'Z' ? 0x20 : 0;
+    for (char *p = copy; p && *p; p++) {
+        *p |= *p >= 'A' && *p <= 'Z' ? 0x20 : 0;
     }
-    return slice;
+    return copy;
 }
 
-static bool metadata_add(struct pp_grpc_client *client, const char *key, const char *value,
-                         struct pp_error *err)
+static char *base64(struct pp_arena *arena, const char *text)
 {
-    grpc_metadata *entry = &client->metadata[client->metadata_n];
+    struct pp_buf coded;
+    char *copy = NULL;
 
-    entry->key = lower_slice(key);
-    entry->value = grpc_slice_from_copied_string(value);
-    client->metadata_n++;
-    if (!grpc_header_key_is_legal(entry->key)) {
-        return pp_error_set(err, PP_ERR_CONFIG, "headers: \"%s\" is not a legal name", key);
+    pp_buf_init(&coded, VALUE_BYTES_MAX);
+    if (pp_base64_add(&coded, pp_str_c(text))) {
+        copy = pp_arena_strdup(arena, pp_buf_str(&coded));
     }
-    return is_binary(key) || grpc_header_nonbin_value_is_legal(entry->value) ||
-           pp_error_set(err, PP_ERR_CONFIG,
-                        "headers: the value of \"%s\" has bytes that a header cannot hold", key);
+    pp_buf_done(&coded);
+    return copy;
 }
 
-static bool metadata_make(struct pp_grpc_client *client, struct pp_error *err)
+/* The user's metadata, binary values in base64. */
+static bool add_metadata(struct pp_grpc_client *client, const struct pp_string_pair *pair, struct pp_error *err)
 {
-    const struct pp_string_map *headers = &client->config->headers;
+    char *name = lower(&client->arena, pair->key);
+    const char *value = is_binary(pair->key) ? base64(&client->arena, pair->value) : pair->value;
 
-    client->metadata = pp_calloc(headers->n + 1, sizeof(*client->metadata));
-    if (!client->metadata) {
+    if (!name || !value) {
         return pp_error_nomem(err);
     }
-    for (size_t i = 0; i < headers->n; i++) {
-        if (!metadata_add(client, headers->v[i].key, headers->v[i].value, err)) {
+    if (!nghttp2_check_header_name((const uint8_t *)name, strlen(name)) || name[0] == ':') {
+        return pp_error_set(err, PP_ERR_CONFIG, "headers: \"%s\" is not a legal name", pair->key);
+    }
+    if (!nghttp2_check_header_value((const uint8_t *)value, strlen(value))) {
+        return pp_error_set(err, PP_ERR_CONFIG, "headers: the value of \"%s\" has bytes that a header cannot hold",
+                            pair->key);
+    }
+    add_header(client, name, value);
+    return true;
+}
+
+static bool is_set(const char *text)
+{
+    return text && *text;
+}
+
+static const char *authority_of(const struct pp_grpc_client *client, const struct pp_grpc_client_config *config)
+{
+    if (is_set(config->authority)) {
+        return config->authority;
+    }
+    if (is_set(config->tls.server_name_override)) {
+        return config->tls.server_name_override;
+    }
+    return client->channel.target.local ? "localhost" : strrchr(client->channel.target.name, '/') + 1;
+}
+
+/* Ours, behind what the user puts before it. NULL when memory is out. */
+static const char *user_agent(struct pp_grpc_client *client, const struct pp_grpc_client_config *config)
+{
+    char agent[256];
+
+    if (!is_set(config->user_agent)) {
+        return "profpipe/" PP_VERSION;
+    }
+    snprintf(agent, sizeof(agent), "%.200s profpipe/" PP_VERSION, config->user_agent);
+    return pp_arena_strdup(&client->arena, pp_str_c(agent));
+}
+
+static bool make_headers(struct pp_grpc_client *client, const struct pp_grpc_client_config *config,
+                         enum pp_encoding encoding, struct pp_error *err)
+{
+    /* Everyone's gRPC snappy is the framed format under the short name. */
+    const char *name = encoding == PP_ENCODING_SNAPPY_FRAMED ? "snappy" : pp_encoding_name(encoding);
+    const char *agent = user_agent(client, config);
+
+    client->headers =
+        pp_arena_array(&client->arena, config->headers.n + PROTOCOL_HEADERS_MAX, sizeof(*client->headers));
+    if (!client->headers || !agent) {
+        return pp_error_nomem(err);
+    }
+    add_header(client, ":method", "POST");
+    add_header(client, ":scheme", client->channel.peer.tls ? "https" : "http");
+    add_header(client, ":path", PP_GRPC_METHOD);
+    add_header(client, ":authority", authority_of(client, config));
+    add_header(client, "te", "trailers");
+    add_header(client, "content-type", "application/grpc");
+    add_header(client, "grpc-encoding", encoding == PP_ENCODING_IDENTITY ? NULL : name);
+    add_header(client, "grpc-accept-encoding", "identity,gzip");
+    add_header(client, "user-agent", agent);
+    add_header(client, PP_OTLP_VERSION_HEADER, PP_OTLP_VERSION);
+    for (size_t i = 0; i < config->headers.n; i++) {
+        if (!add_metadata(client, &config->headers.v[i], err)) {
             return false;
         }
     }
-    return metadata_add(client, PP_OTLP_VERSION_HEADER, PP_OTLP_VERSION, err);
+    client->channel.peer.headers = client->headers;
+    client->channel.peer.headers_n = client->headers_n;
+    return true;
 }
 
-struct pp_grpc_client *pp_grpc_client_new(struct pp_component *owner,
-                                          const struct pp_grpc_client_config *config,
-                                          struct pp_error *err)
+static bool make_tls(struct pp_grpc_client *client, const struct pp_grpc_client_config *config, struct pp_error *err)
+{
+    struct pp_grpc_peer *peer = &client->channel.peer;
+    struct pp_tls_options options;
+
+    if (!client->channel.target.tls && !pp_client_tls_wanted(&config->tls)) {
+        return true;
+    }
+    pp_tls_options_from(&config->tls.common, &options);
+    options.insecure_skip_verify = config->tls.insecure_skip_verify;
+    peer->tls = pp_tls_client_new(&options, err);
+    peer->server_name = is_set(config->tls.server_name_override) ? config->tls.server_name_override : client->host;
+    peer->verify = !config->tls.insecure_skip_verify;
+    return peer->tls != NULL;
+}
+
+static uint64_t to_ms(int64_t ns)
+{
+    return ns > 0 ? ((uint64_t)ns + PP_NS_PER_MS - 1) / PP_NS_PER_MS : 0;
+}
+
+static void set_options(struct pp_grpc_client *client, const struct pp_grpc_client_config *config)
+{
+    struct pp_grpc_channel_config *channel = &client->channel;
+    const char *port;
+
+    if (channel->target.local) {
+        snprintf(client->host, sizeof(client->host), "localhost");
+    } else {
+        pp_grpc_target_split(&channel->target, client->host, &port);
+    }
+    channel->round_robin = config->balancer_name && strcmp(config->balancer_name, "round_robin") == 0;
+    channel->wait_for_ready = config->wait_for_ready;
+    if (config->keepalive) {
+        channel->keepalive = (struct pp_grpc_keepalive){
+            .time_ms = to_ms(config->keepalive->time),
+            .timeout_ms = to_ms(config->keepalive->timeout),
+            .without_calls = config->keepalive->permit_without_stream,
+        };
+    }
+}
+
+struct pp_grpc_client *pp_grpc_client_new(const char *log_id, const struct pp_grpc_client_config *config,
+                                          enum pp_encoding encoding, struct pp_error *err)
 {
     struct pp_grpc_client *client = pp_calloc(1, sizeof(*client));
 
@@ -111,10 +196,13 @@ struct pp_grpc_client *pp_grpc_client_new(struct pp_component *owner,
         pp_error_nomem(err);
         return NULL;
     }
-    client->owner = owner;
-    client->config = config;
-    client->channels = pp_grpc_channels_new(config, err);
-    if (!client->channels || !metadata_make(client, err)) {
+    client->channel.peer.log_id = log_id;
+    if (!pp_grpc_target_parse(config->endpoint, &client->channel.target, err)) {
+        pp_grpc_client_free(client);
+        return NULL;
+    }
+    set_options(client, config);
+    if (!make_tls(client, config, err) || !make_headers(client, config, encoding, err)) {
         pp_grpc_client_free(client);
         return NULL;
     }
@@ -126,232 +214,12 @@ void pp_grpc_client_free(struct pp_grpc_client *client)
     if (!client) {
         return;
     }
-    metadata_free(client);
-    pp_grpc_channels_free(client->channels);
+    pp_tls_client_free(client->channel.peer.tls);
+    pp_arena_done(&client->arena);
     pp_free(client);
 }
 
-struct pp_grpc_worker *pp_grpc_worker_new(struct pp_grpc_client *client, struct pp_error *err)
+const struct pp_grpc_channel_config *pp_grpc_client_channel_config(const struct pp_grpc_client *client)
 {
-    struct pp_grpc_worker *worker = pp_calloc(1, sizeof(*worker));
-
-    if (!worker) {
-        pp_error_nomem(err);
-        return NULL;
-    }
-    worker->client = client;
-    worker->queue = grpc_completion_queue_create_for_pluck(NULL);
-    return worker;
-}
-
-void pp_grpc_worker_free(struct pp_grpc_worker *worker)
-{
-    if (!worker) {
-        return;
-    }
-    grpc_completion_queue_shutdown(worker->queue);
-    while (
-        grpc_completion_queue_pluck(worker->queue, NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL)
-            .type != GRPC_QUEUE_SHUTDOWN) {
-    }
-    grpc_completion_queue_destroy(worker->queue);
-    pp_bytes_unref(worker->body);
-    pp_free(worker);
-}
-
-static void bytes_unref(void *bytes)
-{
-    pp_bytes_unref(bytes);
-}
-
-/* The message without a copy: grpc core gives the reference up when the last byte is sent. */
-static grpc_byte_buffer *buffer_of(struct pp_bytes *message, bool gzip)
-{
-    grpc_slice slice = grpc_slice_new_with_user_data(message->data, message->len, bytes_unref,
-                                                     pp_bytes_ref(message));
-    grpc_byte_buffer *buffer = grpc_raw_compressed_byte_buffer_create(
-        &slice, 1, gzip ? GRPC_COMPRESS_GZIP : GRPC_COMPRESS_NONE);
-
-    grpc_slice_unref(slice);
-    return buffer;
-}
-
-static gpr_timespec core_deadline(uint64_t deadline_mono_ms)
-{
-    uint64_t now = pp_clock_mono_ms();
-    uint64_t left = deadline_mono_ms > now ? deadline_mono_ms - now : 0;
-
-    if (deadline_mono_ms == UINT64_MAX) {
-        return gpr_inf_future(GPR_CLOCK_MONOTONIC);
-    }
-    return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                        gpr_time_from_millis((int64_t)left, GPR_TIMESPAN));
-}
-
-/* Waits for the call's end. Its own deadline ends it, unless the exporter is shut down and wants it
- * ended before. */
-static void call_wait(struct pp_grpc_worker *worker, struct call *call, uint64_t deadline_mono_ms)
-{
-    struct pp_component *owner = worker->client->owner;
-    bool cancelled = false;
-
-    for (;;) {
-        gpr_timespec poll = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                                         gpr_time_from_millis(PP_EXPORTER_POLL_MS, GPR_TIMESPAN));
-
-        if (grpc_completion_queue_pluck(worker->queue, call, poll, NULL).type == GRPC_OP_COMPLETE) {
-            return;
-        }
-        if (!cancelled && pp_clock_mono_ms() >= pp_exporter_deadline(owner, deadline_mono_ms)) {
-            /* The core's own timer may come later than our look at the clock: the same status either way. */
-            if (pp_clock_mono_ms() >= deadline_mono_ms)
-                grpc_call_cancel_with_status(call->core, GRPC_STATUS_DEADLINE_EXCEEDED, "Deadline Exceeded", NULL);
-            else
-                grpc_call_cancel(call->core, NULL);
-            cancelled = true;
-        }
-    }
-}
-
-/* All of a unary call as one batch. */
-static bool call_start(struct pp_grpc_worker *worker, struct call *call, grpc_byte_buffer *message)
-{
-    const struct pp_grpc_client *client = worker->client;
-    grpc_op ops[6] = {0};
-
-    ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
-    ops[0].flags = client->config->wait_for_ready
-                       ? GRPC_INITIAL_METADATA_WAIT_FOR_READY |
-                             GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET
-                       : 0;
-    ops[0].data.send_initial_metadata.metadata = client->metadata;
-    ops[0].data.send_initial_metadata.count = client->metadata_n;
-    ops[1].op = GRPC_OP_SEND_MESSAGE;
-    ops[1].data.send_message.send_message = message;
-    ops[2].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
-    ops[3].op = GRPC_OP_RECV_INITIAL_METADATA;
-    ops[3].data.recv_initial_metadata.recv_initial_metadata = &call->initial;
-    ops[4].op = GRPC_OP_RECV_MESSAGE;
-    ops[4].data.recv_message.recv_message = &call->received;
-    ops[5].op = GRPC_OP_RECV_STATUS_ON_CLIENT;
-    ops[5].data.recv_status_on_client.trailing_metadata = &call->trailing;
-    ops[5].data.recv_status_on_client.status = &call->status;
-    ops[5].data.recv_status_on_client.status_details = &call->details;
-    ops[5].data.recv_status_on_client.error_string = &call->error_string;
-    return grpc_call_start_batch(call->core, ops, 6, call, NULL) == GRPC_CALL_OK;
-}
-
-static struct pp_str slice_str(const grpc_slice *slice)
-{
-    return (struct pp_str){(const char *)GRPC_SLICE_START_PTR(*slice), GRPC_SLICE_LENGTH(*slice)};
-}
-
-static int64_t retry_delay(const grpc_metadata_array *trailing)
-{
-    struct pp_rpc_status status;
-
-    for (size_t i = 0; i < trailing->count; i++) {
-        if (pp_str_eq(slice_str(&trailing->metadata[i].key), PP_STR(STATUS_DETAILS)) &&
-            pp_rpc_status_parse(slice_str(&trailing->metadata[i].value), &status)) {
-            return status.retry_delay_ms;
-        }
-    }
-    return -1;
-}
-
-/* The received message in one piece and inflated; NULL when it is none. */
-static struct pp_bytes *body_of(grpc_byte_buffer *received)
-{
-    grpc_byte_buffer_reader reader;
-    struct pp_bytes *body = NULL;
-    grpc_slice whole;
-
-    if (!received || !grpc_byte_buffer_reader_init(&reader, received)) {
-        return NULL;
-    }
-    whole = grpc_byte_buffer_reader_readall(&reader);
-    if (received->data.raw.compression == GRPC_COMPRESS_NONE) {
-        body = pp_bytes_copy(slice_str(&whole));
-    } else if (received->data.raw.compression == GRPC_COMPRESS_GZIP) {
-        struct pp_bytes *inflated;
-
-        body =
-            pp_decompress(PP_ENCODING_GZIP, slice_str(&whole), PP_ANSWER_BYTES_MAX, &inflated, NULL)
-                ? inflated
-                : NULL;
-    }
-    grpc_slice_unref(whole);
-    grpc_byte_buffer_reader_destroy(&reader);
-    return body;
-}
-
-static void answer_read(struct pp_grpc_worker *worker, struct call *call,
-                        struct pp_grpc_answer *ret)
-{
-    *ret = (struct pp_grpc_answer){.code = (int)call->status, .retry_delay_ms = -1};
-    if (call->status != GRPC_STATUS_OK) {
-        pp_answer_text(ret->message, slice_str(&call->details));
-        ret->retry_delay_ms = retry_delay(&call->trailing);
-        return;
-    }
-    worker->body = body_of(call->received);
-    if (worker->body) {
-        ret->body = pp_bytes_str(worker->body);
-        ret->body_valid = true;
-    }
-}
-
-static void call_done(struct call *call)
-{
-    grpc_byte_buffer_destroy(call->received);
-    grpc_slice_unref(call->details);
-    gpr_free((void *)call->error_string);
-    grpc_metadata_array_destroy(&call->initial);
-    grpc_metadata_array_destroy(&call->trailing);
-    grpc_call_unref(call->core);
-}
-
-static void call_on(struct pp_grpc_worker *worker, struct pp_grpc_channel *channel,
-                    grpc_byte_buffer *message, uint64_t deadline_mono_ms,
-                    struct pp_grpc_answer *ret)
-{
-    struct call call = {.details = grpc_empty_slice()};
-
-    grpc_metadata_array_init(&call.initial);
-    grpc_metadata_array_init(&call.trailing);
-    call.core = grpc_channel_create_call(
-        channel->core, NULL, GRPC_PROPAGATE_DEFAULTS, worker->queue,
-        grpc_slice_from_static_string(PP_GRPC_METHOD), NULL, core_deadline(deadline_mono_ms), NULL);
-    if (call_start(worker, &call, message)) {
-        call_wait(worker, &call, deadline_mono_ms);
-        answer_read(worker, &call, ret);
-    } else {
-        *ret = (struct pp_grpc_answer){.code = GRPC_STATUS_INTERNAL,
-                                       .message = "grpc core refuses to start the call",
-                                       .retry_delay_ms = -1};
-    }
-    call_done(&call);
-}
-
-void pp_grpc_call(struct pp_grpc_worker *worker, struct pp_bytes *message, bool gzip,
-                  uint64_t deadline_mono_ms, struct pp_grpc_answer *ret)
-{
-    struct pp_error warning;
-    struct pp_grpc_channel *channel = pp_grpc_channels_get(worker->client->channels, &warning);
-    grpc_byte_buffer *buffer;
-
-    pp_bytes_unref(worker->body);
-    worker->body = NULL;
-    if (warning.kind != PP_ERR_NONE) {
-        pp_log(PP_LOG_WARN, worker->client->owner->log_id, "%s", warning.message);
-    }
-    if (!channel) {
-        *ret = (struct pp_grpc_answer){
-            .code = GRPC_STATUS_UNAVAILABLE, .message = "out of memory", .retry_delay_ms = -1};
-        return;
-    }
-    buffer = buffer_of(message, gzip);
-    call_on(worker, channel, buffer, deadline_mono_ms, ret);
-    grpc_byte_buffer_destroy(buffer);
-    pp_grpc_channel_unref(channel);
+    return &client->channel;
 }

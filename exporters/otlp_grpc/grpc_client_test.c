@@ -3,50 +3,32 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "grpc_client.h"
-#include "grpc_library.h"
-#include "grpc_target.h"
+#include "base/mem.h"
+#include "grpc_test_caller.h"
 #include "grpc_test_server.h"
 #include "net/compress.h"
-#include "pipeline/exporter_base.h"
 
-#define CALL_MS 20000 /* far more than any call here takes */
 #define RETRY_STATUS                                                                               \
     "\x08\x08\x1a\x31\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x05\x0a\x03\x08\x88\x0e" /* 1,800 seconds */
-
-static struct pp_component owner = {.id = "otlp_grpc", .log_id = "exporter otlp_grpc"};
-static uint64_t shutdown_deadline_ms = UINT64_MAX;
-
-/* The exporter base's: this test drives the client alone. */
-uint64_t pp_exporter_deadline(struct pp_component *self, uint64_t deadline_mono_ms)
-{
-    (void)self;
-    return deadline_mono_ms < shutdown_deadline_ms ? deadline_mono_ms : shutdown_deadline_ms;
-}
 
 struct fixture {
     struct test_server *server;
     struct pp_grpc_client_config config;
-    char endpoint[64];
-    struct pp_grpc_client *client;
-    struct pp_grpc_worker *worker;
+    char endpoint[128];
+    struct caller caller;
 };
 
-static void connect_to(struct fixture *f)
+static void connect_to(struct fixture *f, enum pp_encoding encoding)
 {
-    struct pp_error err = {0};
-
     snprintf(f->endpoint, sizeof(f->endpoint), "127.0.0.1:%d", test_server_port(f->server));
     f->config.endpoint = f->endpoint;
-    f->client = pp_grpc_client_new(&owner, &f->config, &err);
-    assert_non_null(f->client);
-    f->worker = pp_grpc_worker_new(f->client, &err);
-    assert_non_null(f->worker);
+    caller_open(&f->caller, &f->config, encoding);
 }
 
 static int setup(void **state)
@@ -55,8 +37,6 @@ static int setup(void **state)
 
     f = (struct fixture){.config = PP_GRPC_CLIENT_DEFAULTS};
     f.config.tls.insecure = true;
-    shutdown_deadline_ms = UINT64_MAX;
-    pp_grpc_library_ref();
     f.server = test_server_new(0, NULL, NULL, NULL);
     *state = &f;
     return 0;
@@ -66,123 +46,132 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
 
-    pp_grpc_worker_free(f->worker);
-    pp_grpc_client_free(f->client);
+    caller_close(&f->caller);
     if (f->server) {
         test_server_free(f->server);
     }
-    pp_grpc_library_unref();
     return 0;
 }
 
-static void call(struct fixture *f, struct pp_str message, bool gzip, struct pp_grpc_answer *ret)
+static const struct pp_grpc_answer *call(struct fixture *f)
 {
-    struct pp_bytes *bytes = pp_bytes_copy(message);
-
-    pp_grpc_call(f->worker, bytes, gzip, pp_clock_mono_ms() + CALL_MS, ret);
-    pp_bytes_unref(bytes);
+    return caller_call(&f->caller, PP_STR("x"), false, CALL_MS);
 }
 
 static void test_request(void **state)
 {
-    static const struct pp_string_pair headers[] = {{"X-Scope-OrgID", "tenant"},
-                                                    {"token-bin", "raw"}};
+    static const struct pp_string_pair headers[] = {{"X-Scope-OrgID", "tenant"}, {"token-bin", "raw"}};
     struct fixture *f = *state;
-    struct pp_grpc_answer answer;
+    const struct pp_grpc_answer *answer;
     struct pp_bytes *packed;
-    bool gzip;
+    const char *timeout;
+    bool compressed;
 
     f->config.headers = (struct pp_string_map){headers, 2};
     f->config.user_agent = "me/1";
-    connect_to(f);
+    connect_to(f, PP_ENCODING_GZIP);
     assert_true(pp_compress(PP_ENCODING_GZIP, -1, PP_STR("a profile"), &packed, NULL));
-    pp_grpc_call(f->worker, packed, true, pp_clock_mono_ms() + CALL_MS, &answer);
-    assert_int_equal(answer.code, 0);
-    assert_true(answer.body_valid);
-    assert_int_equal(answer.body.n, 0);
-    assert_string_equal(
-        test_server_method(f->server),
-        "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export");
+    answer = caller_call(&f->caller, pp_bytes_str(packed), true, CALL_MS);
+    assert_int_equal(answer->code, 0);
+    assert_true(answer->body_valid);
+    assert_int_equal(answer->body.n, 0);
+    assert_string_equal(test_server_method(f->server),
+                        "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export");
+    assert_string_equal(test_server_metadata(f->server, ":method"), "POST");
+    assert_string_equal(test_server_metadata(f->server, ":scheme"), "http");
+    assert_string_equal(test_server_metadata(f->server, ":authority"), f->endpoint);
+    assert_string_equal(test_server_metadata(f->server, "content-type"), "application/grpc");
+    assert_string_equal(test_server_metadata(f->server, "te"), "trailers");
+    assert_string_equal(test_server_metadata(f->server, "grpc-encoding"), "gzip");
     assert_string_equal(test_server_metadata(f->server, "otlp-profiles-development-version"), "1");
     assert_string_equal(test_server_metadata(f->server, "x-scope-orgid"), "tenant");
-    assert_string_equal(test_server_metadata(f->server, "token-bin"), "raw");
-    assert_memory_equal(test_server_metadata(f->server, "user-agent"), "me/1 ", 5);
+    assert_string_equal(test_server_metadata(f->server, "token-bin"), "cmF3");
+    assert_memory_equal(test_server_metadata(f->server, "user-agent"), "me/1 profpipe/", 14);
+    /* milliseconds, a little less than what was given */
+    timeout = test_server_metadata(f->server, "grpc-timeout");
+    assert_in_range(atoi(timeout), CALL_MS / 2, CALL_MS);
+    assert_int_equal(timeout[strlen(timeout) - 1], 'm');
     /* our gzip bytes arrived as they are, marked as what they are */
-    assert_true(pp_str_eq(test_server_message(f->server, &gzip), pp_bytes_str(packed)));
-    assert_true(gzip);
+    assert_true(pp_str_eq(test_server_message(f->server, &compressed), pp_bytes_str(packed)));
+    assert_true(compressed);
     pp_bytes_unref(packed);
 }
 
 static void test_no_compression(void **state)
 {
     struct fixture *f = *state;
-    struct pp_grpc_answer answer;
-    bool gzip;
+    bool compressed;
 
-    f->config.compression = PP_COMPRESSION_NONE;
-    connect_to(f);
-    call(f, PP_STR("plain"), false, &answer);
-    assert_int_equal(answer.code, 0);
-    assert_true(pp_str_eq(test_server_message(f->server, &gzip), PP_STR("plain")));
-    assert_false(gzip);
+    f->config.authority = "other.test";
+    connect_to(f, PP_ENCODING_IDENTITY);
+    assert_int_equal(caller_call(&f->caller, PP_STR("plain"), false, CALL_MS)->code, 0);
+    assert_true(pp_str_eq(test_server_message(f->server, &compressed), PP_STR("plain")));
+    assert_false(compressed);
+    assert_string_equal(test_server_metadata(f->server, "grpc-encoding"), "");
+    assert_string_equal(test_server_metadata(f->server, ":authority"), "other.test");
 }
 
-static void test_large_message(void **state)
+/* As large as a message may be. */
+static void check_bytes(struct fixture *f, size_t n)
 {
-    struct fixture *f = *state;
-    struct pp_bytes *bytes = pp_bytes_new(40u << 20);
-    struct pp_grpc_answer answer;
+    struct pp_bytes *bytes = pp_bytes_new(n);
     struct pp_str got;
-    bool gzip;
+    bool compressed;
 
-    f->config.compression = PP_COMPRESSION_NONE;
-    connect_to(f);
     for (size_t i = 0; i < bytes->len; i++) {
-        bytes->data[i] = (char)(i * 7);
+        bytes->data[i] = (char)(i * 7 + i / 1000);
     }
-    pp_grpc_call(f->worker, bytes, false, pp_clock_mono_ms() + CALL_MS, &answer);
-    assert_int_equal(answer.code, 0);
-    got = test_server_message(f->server, &gzip);
+    assert_int_equal(caller_call(&f->caller, pp_bytes_str(bytes), false, CALL_MS)->code, 0);
+    got = test_server_message(f->server, &compressed);
     assert_int_equal(got.n, bytes->len);
-    assert_memory_equal(got.p, bytes->data, got.n);
+    assert_true(pp_str_eq(got, pp_bytes_str(bytes)));
     pp_bytes_unref(bytes);
+}
+
+static void test_sizes(void **state)
+{
+    static const size_t sizes[] = {0, 1, 16379, 16380, 65530, 65531, 1000000, 40u << 20};
+    struct fixture *f = *state;
+
+    connect_to(f, PP_ENCODING_IDENTITY);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        check_bytes(f, sizes[i]);
+    }
+    assert_int_equal(test_server_connections(f->server), 1);
 }
 
 static void test_answer_body(void **state)
 {
     struct fixture *f = *state;
-    struct pp_grpc_answer answer;
+    const struct pp_grpc_answer *answer;
     struct pp_bytes *packed, *bomb, *zeros = pp_bytes_new(PP_ANSWER_BYTES_MAX + 1);
 
-    connect_to(f);
+    connect_to(f, PP_ENCODING_IDENTITY);
     test_server_answer(f->server, &(struct test_answer){.body = PP_STR("\x0a\x02\x08\x05")});
-    call(f, PP_STR("x"), false, &answer);
-    assert_true(answer.body_valid && pp_str_eq(answer.body, PP_STR("\x0a\x02\x08\x05")));
+    answer = call(f);
+    assert_true(answer->body_valid && pp_str_eq(answer->body, PP_STR("\x0a\x02\x08\x05")));
 
     assert_true(pp_compress(PP_ENCODING_GZIP, -1, PP_STR("\x0a\x02\x08\x06"), &packed, NULL));
-    test_server_answer(f->server,
-                       &(struct test_answer){.body = pp_bytes_str(packed), .body_gzip = true});
-    call(f, PP_STR("x"), false, &answer);
-    assert_true(answer.body_valid && pp_str_eq(answer.body, PP_STR("\x0a\x02\x08\x06")));
+    test_server_answer(f->server, &(struct test_answer){.body = pp_bytes_str(packed), .body_gzip = true});
+    answer = call(f);
+    assert_true(answer->body_valid && pp_str_eq(answer->body, PP_STR("\x0a\x02\x08\x06")));
 
     memset(zeros->data, 0, zeros->len);
     assert_true(pp_compress(PP_ENCODING_GZIP, -1, pp_bytes_str(zeros), &bomb, NULL));
-    test_server_answer(f->server,
-                       &(struct test_answer){.body = pp_bytes_str(bomb), .body_gzip = true});
-    call(f, PP_STR("x"), false, &answer);
-    assert_int_equal(answer.code, 0);
-    assert_false(answer.body_valid);
+    test_server_answer(f->server, &(struct test_answer){.body = pp_bytes_str(bomb), .body_gzip = true});
+    answer = call(f);
+    assert_int_equal(answer->code, 0);
+    assert_false(answer->body_valid);
 
     test_server_answer(f->server, &(struct test_answer){.body = pp_bytes_str(zeros)});
-    call(f, PP_STR("x"), false, &answer);
-    assert_int_equal(
-        answer.code,
-        PP_STATUS_RESOURCE_EXHAUSTED); /* the library's own word for a too long answer */
-    assert_int_equal(answer.retry_delay_ms, -1);
+    answer = call(f);
+    assert_int_equal(answer->code, PP_STATUS_RESOURCE_EXHAUSTED);
+    assert_int_equal(answer->retry_delay_ms, -1);
 
     test_server_answer(f->server, &(struct test_answer){.no_body = true});
-    call(f, PP_STR("x"), false, &answer);
-    assert_false(answer.code == 0 && answer.body_valid);
+    answer = call(f);
+    assert_int_equal(answer->code, 0);
+    assert_false(answer->body_valid);
     pp_bytes_unref(packed);
     pp_bytes_unref(bomb);
     pp_bytes_unref(zeros);
@@ -191,102 +180,109 @@ static void test_answer_body(void **state)
 static void test_every_status(void **state)
 {
     struct fixture *f = *state;
-    struct pp_grpc_answer answer;
 
-    connect_to(f);
+    connect_to(f, PP_ENCODING_IDENTITY);
     for (int code = 1; code <= 16; code++) {
+        const struct pp_grpc_answer *answer;
+
         test_server_answer(f->server, &(struct test_answer){.code = code, .message = "no\nway"});
-        call(f, PP_STR("x"), false, &answer);
-        assert_int_equal(answer.code, code);
-        assert_string_equal(answer.message, "no?way");
-        assert_int_equal(answer.retry_delay_ms, -1);
-        assert_false(answer.body_valid);
+        answer = call(f);
+        assert_int_equal(answer->code, code);
+        assert_string_equal(answer->message, "no?way");
+        assert_int_equal(answer->retry_delay_ms, -1);
+        assert_false(answer->body_valid);
     }
+    test_server_answer(f->server, &(struct test_answer){.http_status = 503});
+    assert_int_equal(call(f)->code, PP_STATUS_UNAVAILABLE);
+    test_server_answer(f->server, &(struct test_answer){.http_status = 404});
+    assert_int_equal(call(f)->code, PP_STATUS_UNIMPLEMENTED);
 }
 
 static void test_retry_info(void **state)
 {
     struct fixture *f = *state;
-    struct pp_grpc_answer answer;
 
-    connect_to(f);
-    test_server_answer(
-        f->server,
-        &(struct test_answer){.code = 8, .message = "full", .details_bin = PP_STR(RETRY_STATUS)});
-    call(f, PP_STR("x"), false, &answer);
-    assert_int_equal(answer.code, 8);
-    assert_int_equal(answer.retry_delay_ms, 1800 * 1000);
-    test_server_answer(
-        f->server,
-        &(struct test_answer){.code = 8, .message = "full", .details_bin = PP_STR("garbage")});
-    call(f, PP_STR("x"), false, &answer);
-    assert_int_equal(answer.retry_delay_ms, -1);
+    connect_to(f, PP_ENCODING_IDENTITY);
+    test_server_answer(f->server,
+                       &(struct test_answer){.code = 8, .message = "full", .details_bin = PP_STR(RETRY_STATUS)});
+    assert_int_equal(call(f)->retry_delay_ms, 1800 * 1000);
+    test_server_answer(f->server,
+                       &(struct test_answer){.code = 8, .message = "full", .details_bin = PP_STR("garbage")});
+    assert_int_equal(call(f)->retry_delay_ms, -1);
 }
 
+/* Given up: the server is told, and the connection goes on. */
 static void test_deadline(void **state)
 {
     struct fixture *f = *state;
-    struct pp_bytes *bytes = pp_bytes_copy(PP_STR("x"));
     uint64_t begin = pp_clock_mono_ms();
-    struct pp_grpc_answer answer;
 
-    connect_to(f);
-    test_server_answer(f->server, &(struct test_answer){.delay_ms = 1500});
-    pp_grpc_call(f->worker, bytes, false, begin + 300, &answer);
-    assert_int_equal(answer.code, PP_STATUS_DEADLINE_EXCEEDED);
-    assert_in_range(pp_clock_mono_ms() - begin, 290, 1400);
-    pp_bytes_unref(bytes);
+    connect_to(f, PP_ENCODING_IDENTITY);
+    test_server_answer(f->server, &(struct test_answer){.delay_ms = -1});
+    assert_int_equal(caller_call(&f->caller, PP_STR("x"), false, 200)->code, PP_STATUS_DEADLINE_EXCEEDED);
+    assert_in_range(pp_clock_mono_ms() - begin, 190, 5000);
+    test_server_answer(f->server, &(struct test_answer){0});
+    assert_int_equal(call(f)->code, 0);
+    assert_int_equal(test_server_resets(f->server), 1);
+    assert_int_equal(test_server_connections(f->server), 1);
 }
 
-/* A shutdown cuts a running call off, though its own deadline is far away. */
-static void test_cut_off_by_shutdown(void **state)
+/* The server answers before it has the request, and reads no more. */
+static void test_early_answer(void **state)
 {
     struct fixture *f = *state;
-    uint64_t begin = pp_clock_mono_ms();
-    struct pp_grpc_answer answer;
+    struct pp_bytes *large = pp_bytes_new(5u << 20);
 
-    connect_to(f);
-    test_server_answer(f->server, &(struct test_answer){.delay_ms = 1800});
-    shutdown_deadline_ms = begin + 300;
-    call(f, PP_STR("x"), false, &answer);
-    assert_int_equal(answer.code, PP_STATUS_CANCELLED);
-    assert_in_range(pp_clock_mono_ms() - begin, 290, 1700);
+    memset(large->data, 1, large->len);
+    connect_to(f, PP_ENCODING_IDENTITY);
+    test_server_answer(f->server, &(struct test_answer){.early = true, .code = 8, .message = "too large"});
+    assert_int_equal(caller_call(&f->caller, pp_bytes_str(large), false, CALL_MS)->code, 8);
+    test_server_answer(f->server, &(struct test_answer){0});
+    check_bytes(f, 100000);
+    assert_int_equal(test_server_connections(f->server), 1);
+    pp_bytes_unref(large);
 }
 
 static void test_nobody_there(void **state)
 {
     struct fixture *f = *state;
-    struct pp_grpc_answer answer;
+    const struct pp_grpc_answer *answer;
     int port = test_server_port(f->server);
 
-    connect_to(f);
+    connect_to(f, PP_ENCODING_IDENTITY);
     test_server_free(f->server);
     f->server = NULL;
-    call(f, PP_STR("x"), false, &answer);
-    assert_int_equal(answer.code, PP_STATUS_UNAVAILABLE);
-    assert_non_null(strstr(answer.message, "Connection refused"));
+    answer = call(f);
+    assert_int_equal(answer->code, PP_STATUS_UNAVAILABLE);
+    assert_non_null(strstr(answer->message, "Connection refused"));
     f->server = test_server_new(port, NULL, NULL, NULL); /* it comes back, and so do we */
-    for (int i = 0; i < 100 && answer.code != 0; i++) {
-        usleep(100 * 1000);
-        call(f, PP_STR("x"), false, &answer);
+    for (int i = 0; i < 100 && answer->code != 0; i++) {
+        usleep(50 * 1000);
+        answer = call(f);
     }
-    assert_int_equal(answer.code, 0);
+    assert_int_equal(answer->code, 0);
 }
 
 static void test_wait_for_ready(void **state)
 {
     struct fixture *f = *state;
-    struct pp_bytes *bytes = pp_bytes_copy(PP_STR("x"));
-    struct pp_grpc_answer answer;
+    struct pp_bytes *body = pp_bytes_copy(PP_STR("x"));
+    int port = test_server_port(f->server);
+    static struct waiting_call waiting;
+    const struct pp_grpc_answer *answer;
 
     f->config.wait_for_ready = true;
-    connect_to(f);
+    connect_to(f, PP_ENCODING_IDENTITY);
     test_server_free(f->server);
     f->server = NULL;
-    pp_grpc_call(f->worker, bytes, false, pp_clock_mono_ms() + 400, &answer);
-    assert_int_equal(answer.code,
-                     PP_STATUS_DEADLINE_EXCEEDED); /* waited instead of failing at once */
-    pp_bytes_unref(bytes);
+    answer = caller_call(&f->caller, PP_STR("x"), false, 400);
+    assert_int_equal(answer->code, PP_STATUS_DEADLINE_EXCEEDED); /* waited instead of failing at once */
+    assert_non_null(strstr(answer->message, "Connection refused"));
+    caller_start(&f->caller, &waiting, body, false, CALL_MS);
+    usleep(300 * 1000);
+    f->server = test_server_new(port, NULL, NULL, NULL);
+    assert_int_equal(caller_wait(&waiting, CALL_MS)->code, 0);
+    pp_bytes_unref(body);
 }
 
 static void test_illegal_headers(void **state)
@@ -297,10 +293,10 @@ static void test_illegal_headers(void **state)
 
     f->config.endpoint = "localhost:1";
     f->config.headers = (struct pp_string_map){bad_key, 1};
-    assert_null(pp_grpc_client_new(&owner, &f->config, &err));
+    assert_null(pp_grpc_client_new("x", &f->config, PP_ENCODING_IDENTITY, &err));
     assert_string_equal(err.message, "headers: \"a b\" is not a legal name");
     f->config.headers = (struct pp_string_map){bad_value, 1};
-    assert_null(pp_grpc_client_new(&owner, &f->config, &err));
+    assert_null(pp_grpc_client_new("x", &f->config, PP_ENCODING_IDENTITY, &err));
     assert_int_equal(err.kind, PP_ERR_CONFIG);
 }
 
@@ -351,18 +347,19 @@ static void test_targets(void **state)
 
 int main(void)
 {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_request, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_compression, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_large_message, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_answer_body, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_every_status, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_retry_info, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_cut_off_by_shutdown, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_nobody_there, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_wait_for_ready, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_illegal_headers, setup, teardown),
+        TEST(test_request),
+        TEST(test_no_compression),
+        TEST(test_sizes),
+        TEST(test_answer_body),
+        TEST(test_every_status),
+        TEST(test_retry_info),
+        TEST(test_deadline),
+        TEST(test_early_answer),
+        TEST(test_nobody_there),
+        TEST(test_wait_for_ready),
+        TEST(test_illegal_headers),
         cmocka_unit_test(test_targets),
     };
 

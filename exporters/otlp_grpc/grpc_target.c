@@ -104,3 +104,13 @@ bool pp_grpc_target_parse(const char *endpoint, struct pp_grpc_target *ret, stru
     }
     return ok;
 }
+
+void pp_grpc_target_split(const struct pp_grpc_target *target, char host[PP_GRPC_TARGET_MAX], const char **ret_port)
+{
+    const char *address = strrchr(target->name, '/') + 1;
+    const char *colon = strrchr(address, ':');
+    bool brackets = address[0] == '[';
+
+    snprintf(host, PP_GRPC_TARGET_MAX, "%.*s", (int)(colon - address) - 2 * brackets, address + brackets);
+    *ret_port = colon + 1;
+}

@@ -1,250 +1,563 @@
 #include "grpc_test_server.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#include <grpc/byte_buffer.h>
-#include <grpc/byte_buffer_reader.h>
-#include <grpc/grpc.h>
-#include <grpc/grpc_security.h>
+#include <nghttp2/nghttp2.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+
+#include "base/clock.h"
+#include "net/grpc.h"
 
 #define TEXT_MAX 512
 #define METADATA_MAX 32
+#define CONNECTIONS_MAX 64
+#define POLL_MS 5
+#define READ_BYTES (256 * 1024)
+#define MESSAGE_BYTES_MAX (64u << 20)
 
 struct pair {
     char key[64], value[TEXT_MAX];
 };
 
+struct stream {
+    struct stream *next;
+    int32_t id;
+    struct pair metadata[METADATA_MAX];
+    size_t metadata_n;
+    struct pp_buf body, answer;
+    size_t answered; /* bytes of `answer` that have gone */
+    uint64_t answer_at_ms;
+    bool whole, done;
+};
+
+struct connection {
+    struct test_server *server;
+    int fd;
+    SSL *ssl;
+    nghttp2_session *h2; /* NULL until a TLS handshake is done */
+    struct stream *streams;
+    bool over;
+};
+
 struct test_server {
-    grpc_server *core;
-    grpc_completion_queue *queue;
+    struct test_server_options options;
+    SSL_CTX *tls;
     pthread_t thread;
-    int port;
-    pthread_mutex_t lock; /* for all below */
+    int listener, port;
+    struct connection *connections[CONNECTIONS_MAX]; /* the thread's, as the buffer */
+    char buf[READ_BYTES];
+    pthread_mutex_t lock;                            /* for all below */
+    bool stop;
     struct test_answer answer;
-    char method[TEXT_MAX];
     struct pair metadata[METADATA_MAX];
     size_t metadata_n;
     char *message;
     size_t message_n;
-    bool gzip;
-    unsigned calls;
+    bool compressed;
+    unsigned calls, accepted, pings, streams_most, resets;
     char *shown; /* the message that a test looks at; its thread's alone */
 };
 
-struct server_call {
-    grpc_call *core;
-    grpc_call_details details;
-    grpc_metadata_array metadata;
-    grpc_byte_buffer *message;
-};
-
-static void copy_slice(char *out, size_t max, grpc_slice slice)
+static struct stream *stream_of(struct connection *c, int32_t id)
 {
-    snprintf(out, max, "%.*s", (int)GRPC_SLICE_LENGTH(slice),
-             (const char *)GRPC_SLICE_START_PTR(slice));
+    return nghttp2_session_get_stream_user_data(c->h2, id);
 }
 
-static void wait_for(struct test_server *server, void *tag)
-{
-    grpc_event event;
+/* ---- what has come ---- */
 
-    do {
-        event =
-            grpc_completion_queue_next(server->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-    } while (event.tag != tag && event.type != GRPC_QUEUE_SHUTDOWN);
+static int on_begin(nghttp2_session *h2, const nghttp2_frame *frame, void *c_)
+{
+    struct connection *c = c_;
+    struct stream *stream;
+    unsigned n = 1;
+
+    if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+        return 0;
+    stream = calloc(1, sizeof(*stream));
+    stream->id = frame->hd.stream_id;
+    pp_buf_init(&stream->body, MESSAGE_BYTES_MAX);
+    pp_buf_init(&stream->answer, MESSAGE_BYTES_MAX);
+    for (struct stream *s = c->streams; s; s = s->next)
+        n++;
+    stream->next = c->streams;
+    c->streams = stream;
+    nghttp2_session_set_stream_user_data(h2, stream->id, stream);
+    pthread_mutex_lock(&c->server->lock);
+    if (n > c->server->streams_most)
+        c->server->streams_most = n;
+    pthread_mutex_unlock(&c->server->lock);
+    return 0;
 }
 
-static void keep(struct test_server *server, struct server_call *call)
+static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name, size_t name_n,
+                     const uint8_t *value, size_t value_n, uint8_t flags, void *c)
 {
-    grpc_byte_buffer_reader reader;
-    grpc_slice whole;
+    struct stream *stream = stream_of(c, frame->hd.stream_id);
+    struct pair *pair;
+
+    (void)h2, (void)flags;
+    if (!stream || stream->metadata_n == METADATA_MAX)
+        return 0;
+    pair = &stream->metadata[stream->metadata_n++];
+    snprintf(pair->key, sizeof(pair->key), "%.*s", (int)name_n, (const char *)name);
+    snprintf(pair->value, sizeof(pair->value), "%.*s", (int)value_n, (const char *)value);
+    return 0;
+}
+
+static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data, size_t n, void *c)
+{
+    struct stream *stream = stream_of(c, id);
+
+    (void)h2, (void)flags;
+    if (stream)
+        assert(pp_buf_add(&stream->body, data, n));
+    return 0;
+}
+
+static void keep(struct test_server *server, struct stream *stream)
+{
+    size_t n = stream->body.len > PP_GRPC_PREFIX_SIZE ? stream->body.len - PP_GRPC_PREFIX_SIZE : 0;
 
     pthread_mutex_lock(&server->lock);
     server->calls++;
-    copy_slice(server->method, sizeof(server->method), call->details.method);
-    server->metadata_n = 0;
-    for (size_t i = 0; i < call->metadata.count && i < METADATA_MAX; i++) {
-        struct pair *pair = &server->metadata[server->metadata_n++];
-
-        copy_slice(pair->key, sizeof(pair->key), call->metadata.metadata[i].key);
-        copy_slice(pair->value, sizeof(pair->value), call->metadata.metadata[i].value);
-    }
+    server->metadata_n = stream->metadata_n;
+    memcpy(server->metadata, stream->metadata, sizeof(stream->metadata));
     free(server->message);
-    server->message = NULL;
-    server->message_n = 0;
-    if (call->message && grpc_byte_buffer_reader_init(&reader, call->message)) {
-        whole = grpc_byte_buffer_reader_readall(&reader);
-        server->message_n = GRPC_SLICE_LENGTH(whole);
-        server->message = malloc(server->message_n + 1);
-        memcpy(server->message, GRPC_SLICE_START_PTR(whole), server->message_n);
-        server->gzip = call->message->data.raw.compression == GRPC_COMPRESS_GZIP;
-        grpc_slice_unref(whole);
-        grpc_byte_buffer_reader_destroy(&reader);
-    }
+    server->message = malloc(n + 1);
+    server->message_n = n;
+    if (n)
+        memcpy(server->message, stream->body.data + PP_GRPC_PREFIX_SIZE, n);
+    server->compressed = stream->body.len > 0 && stream->body.data[0] == 1;
+    stream->answer_at_ms = server->answer.delay_ms < 0 ? UINT64_MAX : pp_clock_mono_ms() + (uint64_t)server->answer.delay_ms;
     pthread_mutex_unlock(&server->lock);
+    stream->whole = true;
 }
 
-static void respond(struct test_server *server, struct server_call *call)
+static bool answers_early(struct test_server *server)
 {
-    struct test_answer answer;
-    grpc_op ops[4] = {0};
-    grpc_slice body, status = grpc_empty_slice();
-    grpc_metadata trailer = {0};
-    grpc_byte_buffer *buffer = NULL;
+    bool early;
+
+    pthread_mutex_lock(&server->lock);
+    early = server->answer.early;
+    pthread_mutex_unlock(&server->lock);
+    return early;
+}
+
+static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *c_)
+{
+    struct connection *c = c_;
+    struct stream *stream;
+
+    (void)h2;
+    if (frame->hd.type == NGHTTP2_PING && !(frame->hd.flags & NGHTTP2_FLAG_ACK)) {
+        pthread_mutex_lock(&c->server->lock);
+        c->server->pings++;
+        pthread_mutex_unlock(&c->server->lock);
+        return 0;
+    }
+    if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    stream = stream_of(c, frame->hd.stream_id);
+    if (stream && !stream->whole &&
+        ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) || (frame->hd.type == NGHTTP2_HEADERS && answers_early(c->server))))
+        keep(c->server, stream);
+    return 0;
+}
+
+static int on_close(nghttp2_session *h2, int32_t id, uint32_t code, void *c_)
+{
+    struct connection *c = c_;
+    struct stream **at = &c->streams, *stream = stream_of(c, id);
+
+    (void)h2;
+    if (!stream)
+        return 0;
+    pthread_mutex_lock(&c->server->lock);
+    c->server->resets += code == NGHTTP2_CANCEL;
+    pthread_mutex_unlock(&c->server->lock);
+    while (*at != stream)
+        at = &(*at)->next;
+    *at = stream->next;
+    pp_buf_done(&stream->body);
+    pp_buf_done(&stream->answer);
+    free(stream);
+    return 0;
+}
+
+/* ---- what goes back ---- */
+
+static nghttp2_nv nv(const char *name, struct pp_str value)
+{
+    return (nghttp2_nv){(uint8_t *)name, (uint8_t *)value.p, strlen(name), value.n, 0};
+}
+
+static void submit_trailers(struct connection *c, struct stream *stream, const struct test_answer *answer)
+{
+    struct pp_buf message, details;
+    char code[16];
+    nghttp2_nv fields[3];
     size_t n = 0;
-    int cancelled;
+
+    snprintf(code, sizeof(code), "%d", answer->code);
+    pp_buf_init(&message, TEXT_MAX);
+    pp_buf_init(&details, TEXT_MAX);
+    fields[n++] = nv("grpc-status", pp_str_c(code));
+    if (answer->message && pp_grpc_message_escape(pp_str_c(answer->message), &message))
+        fields[n++] = nv("grpc-message", pp_buf_str(&message));
+    if (answer->details_bin.n && pp_base64_add(&details, answer->details_bin))
+        fields[n++] = nv("grpc-status-details-bin", pp_buf_str(&details));
+    nghttp2_submit_trailer(c->h2, stream->id, fields, n);
+    pp_buf_done(&message);
+    pp_buf_done(&details);
+}
+
+static ssize_t read_answer(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t n, uint32_t *flags, nghttp2_data_source *source,
+                           void *c_)
+{
+    struct connection *c = c_;
+    struct stream *stream = source->ptr;
+    size_t left = stream->answer.len - stream->answered;
+    struct test_answer answer;
+
+    (void)h2, (void)id;
+    n = left < n ? left : n;
+    if (n)
+        memcpy(buf, stream->answer.data + stream->answered, n);
+    stream->answered += n;
+    if (stream->answered == stream->answer.len) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        pthread_mutex_lock(&c->server->lock);
+        answer = c->server->answer;
+        pthread_mutex_unlock(&c->server->lock);
+        submit_trailers(c, stream, &answer);
+    }
+    return (ssize_t)n;
+}
+
+static void submit_answer(struct connection *c, struct stream *stream, const struct test_answer *answer)
+{
+    nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = read_answer};
+    char status[16];
+    nghttp2_nv fields[] = {
+        nv(":status", (struct pp_str){0}),
+        nv("content-type", PP_STR("application/grpc")),
+        nv("grpc-encoding", answer->body_gzip ? PP_STR("gzip") : PP_STR("identity")),
+    };
+
+    snprintf(status, sizeof(status), "%d", answer->http_status ? answer->http_status : 200);
+    fields[0] = nv(":status", pp_str_c(status));
+    if (answer->http_status) {
+        nghttp2_submit_response(c->h2, stream->id, fields, 1, NULL);
+        return;
+    }
+    if (answer->code == 0 && !answer->no_body) {
+        uint32_t n = htonl((uint32_t)answer->body.n);
+
+        pp_buf_add_byte(&stream->answer, answer->body_gzip);
+        pp_buf_add(&stream->answer, &n, sizeof(n));
+        pp_buf_add_str(&stream->answer, answer->body);
+    }
+    nghttp2_submit_response(c->h2, stream->id, fields, 3, &provider);
+}
+
+static void answer_stream(struct connection *c, struct stream *stream)
+{
+    struct test_server *server = c->server;
+    struct test_answer answer;
 
     pthread_mutex_lock(&server->lock);
     answer = server->answer;
+    if (answer.reset && answer.reset_once)
+        server->answer.reset = 0;
     pthread_mutex_unlock(&server->lock);
-    usleep((useconds_t)answer.delay_ms * 1000);
-    ops[n++].op = GRPC_OP_SEND_INITIAL_METADATA;
-    if (answer.code == 0 && !answer.no_body) {
-        body = grpc_slice_from_copied_buffer(answer.body.p ? answer.body.p : "", answer.body.n);
-        buffer = grpc_raw_compressed_byte_buffer_create(
-            &body, 1, answer.body_gzip ? GRPC_COMPRESS_GZIP : GRPC_COMPRESS_NONE);
-        grpc_slice_unref(body);
-        ops[n].op = GRPC_OP_SEND_MESSAGE;
-        ops[n].flags = answer.body_gzip ? 0 : GRPC_WRITE_NO_COMPRESS;
-        ops[n++].data.send_message.send_message = buffer;
-    }
-    ops[n].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
-    ops[n].data.send_status_from_server.status = (grpc_status_code)answer.code;
-    if (answer.message) {
-        status = grpc_slice_from_copied_string(answer.message);
-        ops[n].data.send_status_from_server.status_details = &status;
-    }
-    if (answer.details_bin.n) {
-        trailer.key = grpc_slice_from_static_string("grpc-status-details-bin");
-        trailer.value = grpc_slice_from_copied_buffer(answer.details_bin.p, answer.details_bin.n);
-        ops[n].data.send_status_from_server.trailing_metadata = &trailer;
-        ops[n].data.send_status_from_server.trailing_metadata_count = 1;
-    }
-    n++;
-    ops[n].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
-    ops[n++].data.recv_close_on_server.cancelled = &cancelled;
-    if (grpc_call_start_batch(call->core, ops, n, ops, NULL) == GRPC_CALL_OK) {
-        wait_for(server, ops);
-    }
-    grpc_byte_buffer_destroy(buffer);
-    grpc_slice_unref(status);
-    if (answer.details_bin.n) {
-        grpc_slice_unref(trailer.value);
-    }
+    stream->done = true;
+    if (answer.hang_up)
+        c->over = true;
+    else if (answer.reset)
+        nghttp2_submit_rst_stream(c->h2, NGHTTP2_FLAG_NONE, stream->id, answer.reset);
+    else
+        submit_answer(c, stream, &answer);
+    if (answer.goaway)
+        nghttp2_submit_goaway(c->h2, NGHTTP2_FLAG_NONE, stream->id, answer.goaway_error, NULL, 0);
 }
 
-static void serve(struct test_server *server, struct server_call *call)
+static void answer_due(struct connection *c)
 {
-    grpc_op op = {.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &call->message};
+    uint64_t now_ms = pp_clock_mono_ms();
 
-    if (grpc_call_start_batch(call->core, &op, 1, &op, NULL) == GRPC_CALL_OK) {
-        wait_for(server, &op);
+    for (struct stream *s = c->streams; s; s = s->next)
+        if (s->whole && !s->done && now_ms >= s->answer_at_ms)
+            answer_stream(c, s);
+}
+
+/* ---- bytes ---- */
+
+static ssize_t send_bytes(nghttp2_session *h2, const uint8_t *data, size_t n, int flags, void *c_)
+{
+    struct connection *c = c_;
+    ssize_t done;
+
+    (void)h2, (void)flags;
+    ERR_clear_error();
+    done = c->ssl ? SSL_write(c->ssl, data, (int)n) : send(c->fd, data, n, MSG_NOSIGNAL);
+    return done > 0 ? done : NGHTTP2_ERR_WOULDBLOCK;
+}
+
+static void h2_new(struct connection *c)
+{
+    const struct test_server_options *o = &c->server->options;
+    nghttp2_settings_entry settings[2];
+    nghttp2_session_callbacks *callbacks;
+    nghttp2_option *option;
+    size_t n = 0;
+
+    nghttp2_session_callbacks_new(&callbacks);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+    nghttp2_session_callbacks_set_send_callback(callbacks, send_bytes);
+    nghttp2_option_new(&option);
+    nghttp2_option_set_no_auto_ping_ack(option, o->deaf);
+    nghttp2_session_server_new2(&c->h2, callbacks, c, option);
+    nghttp2_option_del(option);
+    nghttp2_session_callbacks_del(callbacks);
+    if (o->streams_max)
+        settings[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, o->streams_max};
+    if (o->window)
+        settings[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, o->window};
+    nghttp2_submit_settings(c->h2, NGHTTP2_FLAG_NONE, settings, n);
+}
+
+static int choose_h2(SSL *ssl, const unsigned char **out, unsigned char *out_n, const unsigned char *in, unsigned in_n, void *arg)
+{
+    (void)ssl, (void)arg;
+    return nghttp2_select_next_protocol((unsigned char **)out, out_n, in, in_n) == 1 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static ssize_t read_bytes(struct connection *c, char *buf, size_t n)
+{
+    int rc, why;
+
+    if (!c->ssl) {
+        ssize_t got = recv(c->fd, buf, n, 0);
+
+        return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : got > 0 ? got : -1;
     }
-    keep(server, call);
-    respond(server, call);
-    grpc_byte_buffer_destroy(call->message);
+    ERR_clear_error();
+    rc = SSL_read(c->ssl, buf, (int)n);
+    why = rc > 0 ? 0 : SSL_get_error(c->ssl, rc);
+    return rc > 0 ? rc : why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? 0 : -1;
+}
+
+static void run_connection(struct connection *c)
+{
+    char *buf = c->server->buf;
+    ssize_t n;
+
+    if (!c->h2 && c->ssl) {
+        int rc, why;
+
+        ERR_clear_error();
+        rc = SSL_accept(c->ssl);
+        why = SSL_get_error(c->ssl, rc);
+        if (rc != 1) {
+            c->over = why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE;
+            return;
+        }
+    }
+    if (!c->h2)
+        h2_new(c);
+    while (!c->over && (n = read_bytes(c, buf, READ_BYTES)) != 0)
+        c->over = n < 0 || nghttp2_session_mem_recv(c->h2, (const uint8_t *)buf, (size_t)n) < 0;
+    answer_due(c);
+    c->over = c->over || nghttp2_session_send(c->h2) != 0;
+}
+
+static void close_connection(struct connection *c)
+{
+    nghttp2_session_del(c->h2);
+    while (c->streams) {
+        struct stream *next = c->streams->next;
+
+        pp_buf_done(&c->streams->body);
+        pp_buf_done(&c->streams->answer);
+        free(c->streams);
+        c->streams = next;
+    }
+    SSL_free(c->ssl);
+    close(c->fd);
+    free(c);
+}
+
+static void take_connection(struct test_server *server)
+{
+    int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct connection *c;
+    size_t i = 0;
+    int one = 1;
+
+    if (fd < 0)
+        return;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    while (server->connections[i])
+        assert(++i < CONNECTIONS_MAX);
+    c = server->connections[i] = calloc(1, sizeof(*c));
+    c->server = server;
+    c->fd = fd;
+    if (server->tls) {
+        c->ssl = SSL_new(server->tls);
+        SSL_set_fd(c->ssl, fd);
+    }
+    pthread_mutex_lock(&server->lock);
+    server->accepted++;
+    pthread_mutex_unlock(&server->lock);
+}
+
+static bool stopping(struct test_server *server)
+{
+    bool stop;
+
+    pthread_mutex_lock(&server->lock);
+    stop = server->stop;
+    pthread_mutex_unlock(&server->lock);
+    return stop;
 }
 
 static void *server_main(void *server_)
 {
     struct test_server *server = server_;
-    grpc_event event;
 
-    do {
-        struct server_call call = {0};
+    while (!stopping(server)) {
+        struct pollfd fds[CONNECTIONS_MAX + 1] = {{server->listener, POLLIN, 0}};
+        nfds_t n = 1;
 
-        grpc_call_details_init(&call.details);
-        grpc_metadata_array_init(&call.metadata);
-        event.success = 0;
-        if (grpc_server_request_call(server->core, &call.core, &call.details, &call.metadata,
-                                     server->queue, server->queue, &call) == GRPC_CALL_OK) {
-            event = grpc_completion_queue_next(server->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC),
-                                               NULL);
-            if (event.tag == &call && event.success) {
-                serve(server, &call);
-                grpc_call_unref(call.core);
+        for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+            if (server->connections[i])
+                fds[n++] = (struct pollfd){server->connections[i]->fd, POLLIN, 0};
+        poll(fds, n, POLL_MS);
+        take_connection(server);
+        for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+            struct connection *c = server->connections[i];
+
+            if (c)
+                run_connection(c);
+            if (c && c->over) {
+                close_connection(c);
+                server->connections[i] = NULL;
             }
         }
-        grpc_call_details_destroy(&call.details);
-        grpc_metadata_array_destroy(&call.metadata);
-    } while (event.success);
+    }
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        if (server->connections[i])
+            close_connection(server->connections[i]);
     return NULL;
 }
 
-static grpc_server_credentials *credentials(const char *cert, const char *key,
-                                            const char *client_ca)
-{
-    grpc_ssl_pem_key_cert_pair pair = {.private_key = key, .cert_chain = cert};
+/* ---- start and end ---- */
 
-    if (!cert) {
-        return grpc_insecure_server_credentials_create();
-    }
-    return grpc_ssl_server_credentials_create_ex(
-        client_ca, &pair, 1,
-        client_ca ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
-                  : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE,
-        NULL);
+static BIO *memory(const char *text)
+{
+    return BIO_new_mem_buf(text, -1);
 }
 
-struct test_server *test_server_new(int port, const char *cert, const char *key,
-                                    const char *client_ca)
+static SSL_CTX *tls_context(const struct test_server_options *o)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    BIO *cert = memory(o->cert), *key = memory(o->key), *ca = o->client_ca ? memory(o->client_ca) : NULL;
+    X509 *x509 = PEM_read_bio_X509(cert, NULL, NULL, NULL), *authority = ca ? PEM_read_bio_X509(ca, NULL, NULL, NULL) : NULL;
+    EVP_PKEY *pkey = PEM_read_bio_PrivateKey(key, NULL, NULL, NULL);
+
+    assert(SSL_CTX_use_certificate(ctx, x509) == 1 && SSL_CTX_use_PrivateKey(ctx, pkey) == 1);
+    SSL_CTX_set_alpn_select_cb(ctx, choose_h2, NULL);
+    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    if (o->tls_versions_max)
+        SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION);
+    if (authority) {
+        X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), authority);
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    }
+    X509_free(x509);
+    X509_free(authority);
+    EVP_PKEY_free(pkey);
+    BIO_free(cert);
+    BIO_free(key);
+    BIO_free(ca);
+    return ctx;
+}
+
+static void listen_on(struct test_server *server, const struct test_server_options *o)
+{
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)o->port)};
+    struct sockaddr *address = o->path ? (struct sockaddr *)&un : (struct sockaddr *)&in;
+    socklen_t n = o->path ? sizeof(un) : sizeof(in);
+    int one = 1;
+
+    if (o->path)
+        snprintf(un.sun_path, sizeof(un.sun_path), "%s", o->path);
+    inet_pton(AF_INET, o->address ? o->address : "127.0.0.1", &in.sin_addr);
+    server->listener = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    setsockopt(server->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    assert(bind(server->listener, address, n) == 0 && listen(server->listener, 64) == 0);
+    if (!o->path) {
+        getsockname(server->listener, address, &n);
+        server->port = ntohs(in.sin_port);
+    }
+}
+
+struct test_server *test_server_new_with(const struct test_server_options *options)
 {
     struct test_server *server = calloc(1, sizeof(*server));
-    grpc_arg arg[] = {
-        {.type = GRPC_ARG_INTEGER,
-         .key = (char *)GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION,
-         .value.integer = 0},
-        {.type = GRPC_ARG_INTEGER, .key = (char *)GRPC_ARG_ALLOW_REUSEPORT, .value.integer = 0},
-        {.type = GRPC_ARG_INTEGER,
-         .key = (char *)GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
-         .value.integer = -1},
-        {.type = GRPC_ARG_INTEGER,
-         .key = (char *)GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM,
-         .value.integer = GRPC_COMPRESS_GZIP},
-    };
-    grpc_channel_args args = {4, arg};
-    grpc_server_credentials *creds = credentials(cert, key, client_ca);
-    char address[64];
 
     pthread_mutex_init(&server->lock, NULL);
-    server->core = grpc_server_create(&args, NULL);
-    server->queue = grpc_completion_queue_create_for_next(NULL);
-    grpc_server_register_completion_queue(server->core, server->queue, NULL);
-    snprintf(address, sizeof(address), "127.0.0.1:%d", port);
-    server->port = grpc_server_add_http2_port(server->core, address, creds);
-    grpc_server_credentials_release(creds);
-    assert(server->port > 0);
-    grpc_server_start(server->core);
-    pthread_create(&server->thread, NULL, server_main, server);
+    server->options = *options;
+    if (options->cert)
+        server->tls = tls_context(options);
+    listen_on(server, options);
+    assert(pthread_create(&server->thread, NULL, server_main, server) == 0);
     return server;
+}
+
+struct test_server *test_server_new(int port, const char *cert, const char *key, const char *client_ca)
+{
+    const struct test_server_options options = {.port = port, .cert = cert, .key = key, .client_ca = client_ca};
+
+    return test_server_new_with(&options);
 }
 
 void test_server_free(struct test_server *server)
 {
-    grpc_completion_queue *stop = grpc_completion_queue_create_for_pluck(NULL);
-
-    grpc_server_shutdown_and_notify(server->core, stop, server);
-    grpc_server_cancel_all_calls(server->core);
-    grpc_completion_queue_pluck(stop, server, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    pthread_mutex_lock(&server->lock);
+    server->stop = true;
+    pthread_mutex_unlock(&server->lock);
     pthread_join(server->thread, NULL);
-    grpc_completion_queue_shutdown(stop);
-    grpc_completion_queue_destroy(stop);
-    grpc_completion_queue_shutdown(server->queue);
-    while (
-        grpc_completion_queue_next(server->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL).type !=
-        GRPC_QUEUE_SHUTDOWN) {
-    }
-    grpc_server_destroy(server->core);
-    grpc_completion_queue_destroy(server->queue);
+    close(server->listener);
+    if (server->options.path)
+        unlink(server->options.path);
+    SSL_CTX_free(server->tls);
     pthread_mutex_destroy(&server->lock);
     free(server->message);
     free(server->shown);
     free(server);
 }
+
+/* ---- what a test asks ---- */
 
 int test_server_port(const struct test_server *server)
 {
@@ -258,35 +571,30 @@ void test_server_answer(struct test_server *server, const struct test_answer *an
     pthread_mutex_unlock(&server->lock);
 }
 
-/* The locks below order these reads behind the server's thread; nothing changes between two calls.
- */
-const char *test_server_method(struct test_server *server)
-{
-    pthread_mutex_lock(&server->lock);
-    pthread_mutex_unlock(&server->lock);
-    return server->method;
-}
-
+/* What it points to changes with the next call only. */
 const char *test_server_metadata(struct test_server *server, const char *key)
 {
     const char *value = "";
 
     pthread_mutex_lock(&server->lock);
-    for (size_t i = 0; i < server->metadata_n; i++) {
-        if (strcmp(server->metadata[i].key, key) == 0) {
+    for (size_t i = 0; i < server->metadata_n; i++)
+        if (strcmp(server->metadata[i].key, key) == 0)
             value = server->metadata[i].value;
-        }
-    }
     pthread_mutex_unlock(&server->lock);
     return value;
 }
 
-struct pp_str test_server_message(struct test_server *server, bool *ret_gzip)
+const char *test_server_method(struct test_server *server)
+{
+    return test_server_metadata(server, ":path");
+}
+
+struct pp_str test_server_message(struct test_server *server, bool *ret_compressed)
 {
     struct pp_str message;
 
     pthread_mutex_lock(&server->lock);
-    *ret_gzip = server->gzip;
+    *ret_compressed = server->compressed;
     free(server->shown);
     server->shown = server->message;
     message = (struct pp_str){server->shown, server->message_n};
@@ -296,12 +604,37 @@ struct pp_str test_server_message(struct test_server *server, bool *ret_gzip)
     return message;
 }
 
-unsigned test_server_calls(struct test_server *server)
+static unsigned count(struct test_server *server, const unsigned *counter)
 {
-    unsigned calls;
+    unsigned n;
 
     pthread_mutex_lock(&server->lock);
-    calls = server->calls;
+    n = *counter;
     pthread_mutex_unlock(&server->lock);
-    return calls;
+    return n;
+}
+
+unsigned test_server_calls(struct test_server *server)
+{
+    return count(server, &server->calls);
+}
+
+unsigned test_server_connections(struct test_server *server)
+{
+    return count(server, &server->accepted);
+}
+
+unsigned test_server_pings(struct test_server *server)
+{
+    return count(server, &server->pings);
+}
+
+unsigned test_server_streams_most(struct test_server *server)
+{
+    return count(server, &server->streams_most);
+}
+
+unsigned test_server_resets(struct test_server *server)
+{
+    return count(server, &server->resets);
 }

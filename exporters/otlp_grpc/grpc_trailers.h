@@ -4,7 +4,7 @@
 #define PP_EXPORTERS_GRPC_TRAILERS_H
 
 #include "base/encoding.h"
-#include "grpc_client.h"
+#include "otlp_client/otlp_answer.h"
 
 /* Longest grpc-status-details-bin that is looked at, in bytes before decoding. */
 #define PP_GRPC_DETAILS_BYTES_MAX 8192u

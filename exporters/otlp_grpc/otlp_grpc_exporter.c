@@ -4,11 +4,9 @@
 #include "config/groups/sending_queue.h"
 #include "config/groups/timeout.h"
 #include "grpc_client.h"
-#include "grpc_credentials.h"
-#include "grpc_h2_client.h"
-#include "grpc_library.h"
 #include "grpc_target.h"
 #include "net/grpc.h"
+#include "otlp_client/client_tls.h"
 #include "otlp_client/otlp_partial.h"
 #include "otlp_client/otlp_request.h"
 #include "pipeline/exporter_base.h"
@@ -51,41 +49,27 @@ static const struct pp_group otlp_grpc_group = {
 
 struct otlp_grpc {
     struct pp_exporter exporter;   /* first */
-    struct pp_grpc_client *client; /* from start on, one of the two */
-    struct pp_grpc_h2_client *h2;  /* for snappy and zstd */
+    struct pp_grpc_client *client; /* from start on */
     struct pp_otlp_request_options request;
     struct pp_counter *rejected;
 };
 
-struct worker {
-    struct pp_grpc_worker *calls; /* one of the two */
-    struct pp_grpc_h2_worker *h2;
+/* What there is on one loop. */
+struct lane {
+    struct otlp_grpc *exporter;
+    struct pp_grpc_channel *channel;
     struct pp_error text; /* what the last result's message points to */
+};
+
+struct attempt {
+    struct pp_grpc_call call;
+    struct lane *lane;
+    struct pp_exporter_send *send;
 };
 
 static const struct otlp_grpc_config *config_of(const struct pp_component *self)
 {
     return self->config;
-}
-
-/* grpc core writes "identity" when told to compress with anything but gzip. */
-static bool needs_h2(const struct otlp_grpc_config *config)
-{
-    return config->client.compression == PP_COMPRESSION_SNAPPY ||
-           config->client.compression == PP_COMPRESSION_ZSTD;
-}
-
-/* What the client for snappy and zstd does otherwise than grpc core. */
-static void check_h2(const struct pp_grpc_client_config *client, struct pp_check *check)
-{
-    const char *compression = pp_compression_grpc_choices[client->compression];
-
-    if (client->keepalive) {
-        pp_check_warn(check, "keepalive", "has no effect with compression %s", compression);
-    }
-    if (client->wait_for_ready) {
-        pp_check_warn(check, "wait_for_ready", "has no effect with compression %s", compression);
-    }
 }
 
 static void otlp_grpc_validate(const void *value, struct pp_check *check)
@@ -94,15 +78,9 @@ static void otlp_grpc_validate(const void *value, struct pp_check *check)
     struct pp_grpc_target target;
     struct pp_error err;
 
-    if (needs_h2(config)) {
-        check_h2(&config->client, check);
-    }
     if (!pp_grpc_target_parse(config->client.endpoint, &target, &err)) {
         pp_check_error(check, "endpoint", "%s", err.message);
         return;
-    }
-    if (!needs_h2(config) && (target.tls || pp_client_tls_wanted(&config->client.tls))) {
-        pp_grpc_credentials_check(&config->client.tls, check);
     }
     if (target.http && pp_client_tls_wanted(&config->client.tls)) {
         pp_check_warn(check, "endpoint",
@@ -111,86 +89,119 @@ static void otlp_grpc_validate(const void *value, struct pp_check *check)
     }
 }
 
-static void *worker_open(struct pp_component *self, struct pp_error *err)
+static void *lane_open(struct pp_component *self, struct pp_loop *loop, struct pp_error *err)
 {
     struct otlp_grpc *exporter = (struct otlp_grpc *)self;
-    struct worker *worker = pp_calloc(1, sizeof(*worker));
+    struct lane *lane = pp_calloc(1, sizeof(*lane));
 
-    if (!worker) {
+    if (!lane) {
         pp_error_nomem(err);
         return NULL;
     }
-    if (exporter->h2) {
-        worker->h2 = pp_grpc_h2_worker_new(exporter->h2, err);
-    } else {
-        worker->calls = pp_grpc_worker_new(exporter->client, err);
-    }
-    if (!worker->calls && !worker->h2) {
-        pp_free(worker);
+    lane->exporter = exporter;
+    lane->channel = pp_grpc_channel_new(loop, pp_grpc_client_channel_config(exporter->client), err);
+    if (!lane->channel) {
+        pp_free(lane);
         return NULL;
     }
-    return worker;
+    return lane;
 }
 
-static void worker_close(struct pp_component *self, void *worker_)
+static void lane_close(void *lane_)
 {
-    struct worker *worker = worker_;
+    struct lane *lane = lane_;
 
-    (void)self;
-    pp_grpc_worker_free(worker->calls);
-    pp_grpc_h2_worker_free(worker->h2);
-    pp_free(worker);
+    pp_grpc_channel_free(lane->channel);
+    pp_free(lane);
+}
+
+static bool is_light(struct pp_component *self, struct pp_batch *batch)
+{
+    return pp_otlp_request_is_light(batch, &((struct otlp_grpc *)self)->request);
+}
+
+static struct pp_bytes *prepare(struct pp_component *self, struct pp_batch *batch, struct pp_error *text, struct pp_result *ret)
+{
+    return pp_otlp_request_make(batch, &((struct otlp_grpc *)self)->request, text, ret);
 }
 
 /* What an answer with status OK means. */
-static void read_success(struct pp_component *self, struct worker *worker,
-                         const struct pp_grpc_answer *answer, struct pp_result *ret)
+static struct pp_result read_success(struct lane *lane, const struct pp_grpc_answer *answer)
 {
-    struct otlp_grpc *exporter = (struct otlp_grpc *)self;
+    struct pp_component *self = &lane->exporter->exporter.component;
     const char *endpoint = config_of(self)->client.endpoint;
     struct pp_otlp_answer response;
 
     if (!answer->body_valid || !pp_otlp_answer_parse(answer->body, &response)) {
-        pp_error_set(&worker->text, PP_ERR_INVALID,
-                     "%s: the answer is not an ExportProfilesServiceResponse", endpoint);
-        *ret = PP_RESULT_PERMANENT(worker->text.message);
-        return;
+        pp_error_set(&lane->text, PP_ERR_INVALID, "%s: the answer is not an ExportProfilesServiceResponse", endpoint);
+        return PP_RESULT_PERMANENT(lane->text.message);
     }
-    pp_otlp_partial_report(self, exporter->rejected, endpoint, &response);
-    *ret = PP_RESULT_ACCEPTED;
+    pp_otlp_partial_report(self, lane->exporter->rejected, endpoint, &response);
+    return PP_RESULT_ACCEPTED;
 }
 
-static void send_batch(struct pp_component *self, void *worker_, struct pp_batch *batch,
-                       uint64_t deadline_mono_ms, struct pp_result *ret)
+static void set_failure(struct lane *lane, int code, int64_t retry_delay_ms, const char *message, struct pp_result *ret)
 {
-    struct otlp_grpc *exporter = (struct otlp_grpc *)self;
-    struct worker *worker = worker_;
-    struct pp_grpc_answer answer;
-    struct pp_bytes *body = pp_otlp_request_make(batch, &exporter->request, &worker->text, ret);
+    pp_error_set(&lane->text, PP_ERR_IO, "%s: %s: %s", config_of(&lane->exporter->exporter.component)->client.endpoint,
+                 pp_grpc_code_name((enum pp_grpc_code)code), message);
+    pp_result_from_grpc(code, retry_delay_ms, lane->text.message, ret);
+}
 
-    if (!body) {
-        return;
-    }
-    if (worker->h2) {
-        pp_grpc_h2_call(worker->h2, body, deadline_mono_ms, &answer);
+static void on_done(struct pp_grpc_call *call, const struct pp_grpc_answer *answer)
+{
+    struct attempt *attempt = pp_container_of(call, struct attempt, call);
+    struct lane *lane = attempt->lane;
+    struct pp_exporter_send *send = attempt->send;
+    struct pp_result result;
+
+    if (answer->code == PP_STATUS_OK) {
+        result = read_success(lane, answer);
     } else {
-        pp_grpc_call(worker->calls, body, exporter->request.encoding == PP_ENCODING_GZIP,
-                     deadline_mono_ms, &answer);
+        set_failure(lane, answer->code, answer->retry_delay_ms, answer->message, &result);
     }
-    pp_bytes_unref(body);
-    if (answer.code == PP_STATUS_OK) {
-        read_success(self, worker, &answer, ret);
+    pp_free(attempt);
+    pp_exporter_sent(send, &result);
+}
+
+static void lane_send(void *lane_, struct pp_exporter_send *send)
+{
+    struct lane *lane = lane_;
+    struct attempt *attempt = pp_calloc(1, sizeof(*attempt));
+
+    if (!attempt) {
+        pp_exporter_sent(send, &PP_RESULT_RETRY("out of memory"));
         return;
     }
-    pp_error_set(&worker->text, PP_ERR_IO, "%s: %s: %s", config_of(self)->client.endpoint,
-                 pp_grpc_code_name((enum pp_grpc_code)answer.code), answer.message);
-    pp_result_from_grpc(answer.code, answer.retry_delay_ms, worker->text.message, ret);
+    attempt->lane = lane;
+    attempt->send = send;
+    attempt->call = (struct pp_grpc_call){
+        .body = send->body,
+        .compressed = lane->exporter->request.encoding != PP_ENCODING_IDENTITY,
+        .deadline_mono_ms = send->deadline_mono_ms,
+        .done = on_done,
+    };
+    send->state = attempt;
+    pp_grpc_channel_call(lane->channel, &attempt->call);
+}
+
+static void lane_cancel(void *lane_, struct pp_exporter_send *send, struct pp_result *ret)
+{
+    struct lane *lane = lane_;
+    struct attempt *attempt = send->state;
+    const char *trouble = pp_grpc_channel_trouble(lane->channel);
+
+    pp_grpc_channel_cancel(lane->channel, &attempt->call);
+    pp_free(attempt);
+    set_failure(lane, PP_STATUS_DEADLINE_EXCEEDED, -1, trouble[0] ? trouble : "no answer by the deadline", ret);
 }
 
 static const struct pp_exporter_ops otlp_grpc_ops = {
-    .worker_open = worker_open,
-    .send = send_batch,
-    .worker_close = worker_close,
+    .lane_open = lane_open,
+    .is_light = is_light,
+    .prepare = prepare,
+    .lane_send = lane_send,
+    .lane_cancel = lane_cancel,
+    .lane_close = lane_close,
 };
 
 static enum pp_encoding encoding_of(int compression)
@@ -222,49 +233,22 @@ static bool otlp_grpc_create(struct pp_component *self, struct pp_error *err)
                               &config->retry_on_failure, config->timeout.timeout, err);
 }
 
-static bool open_h2(struct otlp_grpc *exporter, struct pp_error *err)
-{
-    struct pp_component *self = &exporter->exporter.component;
-
-    exporter->h2 =
-        pp_grpc_h2_client_new(self, &config_of(self)->client, exporter->request.encoding, err);
-    return exporter->h2 != NULL;
-}
-
-static bool open_core(struct otlp_grpc *exporter, struct pp_error *err)
-{
-    struct pp_component *self = &exporter->exporter.component;
-
-    pp_grpc_library_ref();
-    exporter->client = pp_grpc_client_new(self, &config_of(self)->client, err);
-    if (!exporter->client) {
-        pp_grpc_library_unref();
-    }
-    return exporter->client != NULL;
-}
-
 /* The client outlives a shutdown, so that a second start finds it. */
 static bool otlp_grpc_start(struct pp_component *self, struct pp_error *err)
 {
     struct otlp_grpc *exporter = (struct otlp_grpc *)self;
-    bool open = exporter->client || exporter->h2;
 
-    if (!open && !(needs_h2(config_of(self)) ? open_h2(exporter, err) : open_core(exporter, err))) {
-        return false;
+    if (!exporter->client) {
+        exporter->client =
+            pp_grpc_client_new(self->log_id, &config_of(self)->client, exporter->request.encoding, err);
     }
-    return pp_exporter_start(self, err);
+    return exporter->client && pp_exporter_start(self, err);
 }
 
 static void otlp_grpc_destroy(struct pp_component *self)
 {
-    struct otlp_grpc *exporter = (struct otlp_grpc *)self;
-
     pp_exporter_destroy(self);
-    if (exporter->client) {
-        pp_grpc_client_free(exporter->client);
-        pp_grpc_library_unref();
-    }
-    pp_grpc_h2_client_free(exporter->h2);
+    pp_grpc_client_free(((struct otlp_grpc *)self)->client);
 }
 
 static const char *const otlp_grpc_aliases[] = {"otlp", NULL};

@@ -14,8 +14,6 @@
 #include "otlp_client/otlp_request.h"
 #include "profiles/testing/batch_testing.h"
 
-#include "grpc_library.h"
-
 extern const struct pp_factory pp_otlp_grpc_exporter_factory;
 
 #define DIRECT                                                                                     \
@@ -41,7 +39,6 @@ static int setup(void **state)
     static struct fixture f;
 
     f = (struct fixture){0};
-    pp_grpc_library_ref();
     f.server = test_server_new(0, NULL, NULL, NULL);
     *state = &f;
     return 0;
@@ -55,7 +52,6 @@ static int teardown(void **state)
         exporter_close(&f->driver);
     }
     test_server_free(f->server);
-    pp_grpc_library_unref();
     return 0;
 }
 
@@ -166,7 +162,6 @@ static void check_answers(struct fixture *f, const char *compression)
     f->driver.self = NULL;
 }
 
-/* The same of grpc core and of the client for zstd and snappy. */
 static void test_answers(void **state)
 {
     struct pp_label label = {"exporter", "otlp_grpc"};
@@ -199,7 +194,7 @@ static void check_own_compression(struct fixture *f, const char *yaml, enum pp_e
     assert_true(pp_str_eq(test_server_message(f->server, &gzip), pp_bytes_str(source.packed)));
     assert_string_equal(test_server_metadata(f->server, "otlp-profiles-development-version"), "1");
     assert_string_equal(test_server_metadata(f->server, "x-key"), "value");
-    assert_string_equal(test_server_metadata(f->server, "x-key-bin"), "raw");
+    assert_string_equal(test_server_metadata(f->server, "x-key-bin"), "cmF3");
     pp_bytes_unref(source.wire);
     pp_bytes_unref(source.packed);
     exporter_close(&f->driver);
@@ -269,15 +264,13 @@ static void test_validation(void **state)
         {"endpoint: a", "the port is missing"},
         {"endpoint: a:1\ncompression: snappy", NULL},
         {"endpoint: a:1\ncompression: zstd\ntls: {min_version: \"1.3\"}", NULL},
-        {"endpoint: a:1\ncompression: zstd\nwait_for_ready: true",
-         "has no effect with compression zstd"},
-        {"endpoint: a:1\ncompression: zstd\nkeepalive: {time: 30s}",
-         "has no effect with compression zstd"},
+        {"endpoint: a:1\ncompression: zstd\nwait_for_ready: true", NULL},
+        {"endpoint: a:1\ncompression: zstd\nkeepalive: {time: 30s}", NULL},
         {"endpoint: a:1\ncompression: lz4", "lz4"},
         {"endpoint: a:1\nbalancer_name: grpclb", "balancer_name"},
         {"endpoint: http://a:1", "http:// does not turn TLS off"},
         {"endpoint: http://a:1\ntls: {insecure: true}", NULL},
-        {"endpoint: a:1\ntls: {min_version: \"1.3\"}", "no setting for this"},
+        {"endpoint: a:1\ntls: {min_version: \"1.3\"}", NULL},
         {"endpoint: a:1\ntls: {insecure: true, min_version: \"1.3\"}", NULL},
         {"endpoint: a:1\ntiemout: 3s", "timeout"},
     };
@@ -300,7 +293,7 @@ static void test_start_errors(void **state)
         exporter_start_error(&f->driver, &pp_otlp_grpc_exporter_factory,
                              "endpoint: a:1\ntls: {ca_file: /does/not/exist.pem}\n");
 
-    assert_string_equal(message, "cannot open /does/not/exist.pem: No such file or directory");
+    assert_string_equal(message, "cannot read authorities /does/not/exist.pem: No such file or directory");
 }
 
 static void test_out_of_memory(void **state)

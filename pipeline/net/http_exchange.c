@@ -16,7 +16,7 @@
 #define ARENA_BYTES_MAX (4u * 1024 * 1024)
 /* What an open request costs without a header, about. */
 #define EXCHANGE_BYTES 2048u
-/* A longer status message would break the client's own header limit (8 KiB in grpc core), escaped and in the details. */
+/* A longer status message would break the client's own header limit (8 KiB in some), escaped and in the details. */
 #define GRPC_MESSAGE_MAX 1024u
 #define GRPC_HEADER_BYTES_MAX (16u * 1024)
 /* A body, or the reading of an answer, that lasts longer than the stall timeout must have kept up at least this pace all along: a byte now and then

@@ -103,6 +103,10 @@ struct pp_encode_options {
 
 /* Encodes as ExportProfilesServiceRequest in the current layout. An unchanged batch gives the very bytes it came as. One reference. */
 bool pp_batch_encode(struct pp_batch *batch, const struct pp_encode_options *options, struct pp_bytes **ret, struct pp_error *err);
+/* Whether pp_batch_encode would hand out the bytes as they came, which costs nothing. */
+bool pp_batch_is_as_received(const struct pp_batch *batch, const struct pp_encode_options *options);
+/* Whether it came compressed like that. */
+bool pp_batch_has_packed(const struct pp_batch *batch, enum pp_encoding encoding);
 /* The compressed bytes as received, when the batch is unchanged, they have this encoding, and need no re-encoding for `options`;
  * else NULL. One reference. */
 struct pp_bytes *pp_batch_packed(struct pp_batch *batch, enum pp_encoding encoding, const struct pp_encode_options *options);

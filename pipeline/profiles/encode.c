@@ -62,7 +62,7 @@ int32_t pp_encode_string_ref(struct pp_encode *e, struct pp_str s)
     return (int32_t)id;
 }
 
-static bool unchanged(const struct pp_batch *batch, const struct pp_encode_options *options)
+bool pp_batch_is_as_received(const struct pp_batch *batch, const struct pp_encode_options *options)
 {
     return batch->wire && !pp_layout_is_old(batch->info.layout) && (options->references || !batch->info.references);
 }
@@ -111,7 +111,7 @@ bool pp_batch_encode(struct pp_batch *batch, const struct pp_encode_options *opt
 {
     struct pp_data *data;
 
-    if (unchanged(batch, options)) {
+    if (pp_batch_is_as_received(batch, options)) {
         *ret = pp_bytes_ref(batch->wire);
         return true;
     }
@@ -122,9 +122,14 @@ bool pp_batch_encode(struct pp_batch *batch, const struct pp_encode_options *opt
     return data && encode_data(data, pp_batch_wire_bytes(batch), options->references, ret, err);
 }
 
+bool pp_batch_has_packed(const struct pp_batch *batch, enum pp_encoding encoding)
+{
+    return batch->packed && batch->packed_encoding == encoding;
+}
+
 struct pp_bytes *pp_batch_packed(struct pp_batch *batch, enum pp_encoding encoding, const struct pp_encode_options *options)
 {
-    if (!batch->packed || batch->packed_encoding != encoding || !unchanged(batch, options))
+    if (!pp_batch_has_packed(batch, encoding) || !pp_batch_is_as_received(batch, options))
         return NULL;
     return pp_bytes_ref(batch->packed);
 }
