@@ -1,11 +1,11 @@
-#include <netdb.h>
 #include <stdio.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "detector.h"
+#include "dns_name.h"
 
-#define VALUE_BYTES_MAX 256
+#define VALUE_BYTES_MAX PP_DNS_NAME_BYTES_MAX
 #define OS_RELEASE_BYTES_MAX 4096
 
 static const struct pp_field switch_fields[] = {
@@ -46,45 +46,44 @@ static bool os_host_name(char *buf)
     return gethostname(buf, VALUE_BYTES_MAX - 1) == 0 && buf[0];
 }
 
-/* The full name that the system's resolver gives for our own. */
-static bool dns_host_name(char *buf)
-{
-    struct addrinfo hints = {.ai_flags = AI_CANONNAME}, *found = NULL;
-    bool ok;
+/* What the attributes are found by. */
+struct search {
+    const struct pp_system_detector_config *config;
+    int64_t timeout_ns;
+};
 
-    if (!os_host_name(buf) || getaddrinfo(buf, NULL, &hints, &found) != 0)
-        return false;
-    ok = found->ai_canonname && strcmp(found->ai_canonname, "localhost") != 0;
-    if (ok)
-        snprintf(buf, VALUE_BYTES_MAX, "%s", found->ai_canonname);
-    freeaddrinfo(found);
-    return ok;
+/* The full name that the system's resolver gives for our own. */
+static bool dns_host_name(int64_t timeout_ns, char *buf)
+{
+    char host[VALUE_BYTES_MAX] = "";
+
+    return os_host_name(host) && pp_dns_name(pp_dns_resolve, host, timeout_ns, buf);
 }
 
-static bool host_name(const struct pp_system_detector_config *config, char *buf)
+static bool host_name(const struct search *search, char *buf)
 {
-    for (size_t i = 0; i < config->hostname_sources.n; i++) {
-        bool dns = strcmp(config->hostname_sources.v[i], "dns") == 0;
-        if (dns ? dns_host_name(buf) : os_host_name(buf))
+    for (size_t i = 0; i < search->config->hostname_sources.n; i++) {
+        bool dns = strcmp(search->config->hostname_sources.v[i], "dns") == 0;
+        if (dns ? dns_host_name(search->timeout_ns, buf) : os_host_name(buf))
             return true;
     }
     return false;
 }
 
-static bool host_id(const struct pp_system_detector_config *config, char *buf)
+static bool host_id(const struct search *search, char *buf)
 {
-    (void)config;
+    (void)search;
     return read_text("/etc/machine-id", buf, VALUE_BYTES_MAX) || read_text("/var/lib/dbus/machine-id", buf, VALUE_BYTES_MAX);
 }
 
 /* Values of the semantic conventions for host.arch. */
-static bool host_arch(const struct pp_system_detector_config *config, char *buf)
+static bool host_arch(const struct search *search, char *buf)
 {
     static const char *const names[][2] = {{"x86_64", "amd64"}, {"aarch64", "arm64"}, {"ppc64le", "ppc64"}};
     struct utsname uts;
     const char *arch = uts.machine;
 
-    (void)config;
+    (void)search;
     if (uname(&uts) != 0)
         return false;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -94,9 +93,9 @@ static bool host_arch(const struct pp_system_detector_config *config, char *buf)
     return true;
 }
 
-static bool os_type(const struct pp_system_detector_config *config, char *buf)
+static bool os_type(const struct search *search, char *buf)
 {
-    (void)config;
+    (void)search;
     snprintf(buf, VALUE_BYTES_MAX, "linux");
     return true;
 }
@@ -120,22 +119,22 @@ static bool os_release(const char *key, char *buf)
     return false;
 }
 
-static bool os_version(const struct pp_system_detector_config *config, char *buf)
+static bool os_version(const struct search *search, char *buf)
 {
-    (void)config;
+    (void)search;
     return os_release("VERSION_ID", buf);
 }
 
-static bool os_description(const struct pp_system_detector_config *config, char *buf)
+static bool os_description(const struct search *search, char *buf)
 {
-    (void)config;
+    (void)search;
     return os_release("PRETTY_NAME", buf);
 }
 
 static const struct {
     const char *name;
     bool on;
-    bool (*find)(const struct pp_system_detector_config *config, char *buf);
+    bool (*find)(const struct search *search, char *buf);
 } attributes[] = {
     {"host.name", true, host_name},  {"os.type", true, os_type},        {"host.id", false, host_id},
     {"host.arch", false, host_arch}, {"os.version", false, os_version}, {"os.description", false, os_description},
@@ -182,14 +181,16 @@ const struct pp_group pp_system_detector_group = {
     .validate = system_validate,
 };
 
-bool pp_detect_system(const struct pp_system_detector_config *config, struct pp_detected *detected, struct pp_error *err)
+bool pp_detect_system(const struct pp_system_detector_config *config, int64_t timeout_ns, struct pp_detected *detected, struct pp_error *err)
 {
+    const struct search search = {config, timeout_ns};
+
     for (size_t i = 0; i < ATTRIBUTES_N; i++) {
         char value[VALUE_BYTES_MAX] = "";
 
         if (!is_on(config, i))
             continue;
-        if (!attributes[i].find(config, value))
+        if (!attributes[i].find(&search, value))
             return pp_error_set(err, PP_ERR_IO, "detector system cannot find %s", attributes[i].name);
         if (!pp_utf8_valid(pp_str_c(value)))
             return pp_error_set(err, PP_ERR_IO, "detector system: %s is not UTF-8", attributes[i].name);

@@ -34,7 +34,7 @@ struct pp_system_detector_config {
 };
 
 extern const struct pp_group pp_system_detector_group;
-/* host.name and os.type; on request host.id, host.arch, os.version, os.description. */
-bool pp_detect_system(const struct pp_system_detector_config *config, struct pp_detected *detected, struct pp_error *err);
+/* host.name and os.type; on request host.id, host.arch, os.version, os.description. Waits for the resolver at most `timeout_ns` (0: no limit). */
+bool pp_detect_system(const struct pp_system_detector_config *config, int64_t timeout_ns, struct pp_detected *detected, struct pp_error *err);
 
 #endif

@@ -4,10 +4,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "config/groups/duration.h"
 #include "detector.h"
+#include "dns_name.h"
 
 static const char *found(const struct pp_detected *detected, const char *key)
 {
@@ -82,12 +86,57 @@ static void test_system(void **state)
 
     (void)state;
     assert_int_equal(gethostname(host, sizeof(host)), 0);
-    assert_true(pp_detect_system(&config, &detected, &err));
+    assert_true(pp_detect_system(&config, PP_NS(5), &detected, &err));
     assert_string_equal(found(&detected, "host.name"), host);
     assert_non_null(found(&detected, "host.arch"));
     assert_null(found(&detected, "os.type"));
     assert_null(found(&detected, "host.id"));
     pp_detected_done(&detected);
+}
+
+#define SLOW_MS 300u
+
+static atomic_uint resolved;
+
+static bool quick(const char *host, char ret_name[PP_DNS_NAME_BYTES_MAX])
+{
+    snprintf(ret_name, PP_DNS_NAME_BYTES_MAX, "%s.example.org", host);
+    return true;
+}
+
+static bool slow(const char *host, char ret_name[PP_DNS_NAME_BYTES_MAX])
+{
+    usleep(SLOW_MS * 1000);
+    quick(host, ret_name);
+    resolved++;
+    return true;
+}
+
+static bool nobody(const char *host, char ret_name[PP_DNS_NAME_BYTES_MAX])
+{
+    (void)host;
+    ret_name[0] = 'x';
+    return false;
+}
+
+static void test_name_in_time(void **state)
+{
+    char name[PP_DNS_NAME_BYTES_MAX] = "as it was";
+    uint64_t started_ms = pp_clock_mono_ms();
+
+    (void)state;
+    assert_false(pp_dns_name(slow, "a", PP_NS(0.01), name));
+    assert_int_equal(resolved, 0);
+    assert_string_equal(name, "as it was");
+    assert_false(pp_dns_name(nobody, "a", PP_NS(5), name));
+    assert_string_equal(name, "as it was");
+    assert_true(pp_dns_name(quick, "a", PP_NS(5), name));
+    assert_string_equal(name, "a.example.org");
+    assert_true(pp_dns_name(slow, "b", 0, name));
+    assert_string_equal(name, "b.example.org");
+    while (resolved < 2 && pp_clock_mono_ms() - started_ms < 20 * SLOW_MS)
+        usleep(1000); /* the first one still goes on, and frees what it has */
+    assert_int_equal(resolved, 2);
 }
 
 int main(void)
@@ -97,6 +146,7 @@ int main(void)
         cmocka_unit_test(test_env_errors),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_system),
+        cmocka_unit_test(test_name_in_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

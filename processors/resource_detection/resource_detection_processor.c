@@ -18,7 +18,7 @@ static const struct pp_field resource_detection_fields[] = {
     PP_ROW_STRINGS(struct resource_detection_config, detectors, 0,
                    "Detectors in order of precedence: env (OTEL_RESOURCE_ATTRIBUTES), system. The Collector's others find nothing here."),
     PP_ROW_BOOL(struct resource_detection_config, override, 0, "Whether what is detected replaces attributes that are there."),
-    PP_ROW_DURATION(struct resource_detection_config, timeout, 0, 0, 3600, "Accepted; the detectors here ask no network service."),
+    PP_ROW_DURATION(struct resource_detection_config, timeout, 0, 0, 3600, "How long the name service may take to give the full host name, which is then left to the next source; 0: its own limits."),
     PP_ROW_GROUP(struct resource_detection_config, system, &pp_system_detector_group, "The system detector."),
     PP_ROW_IGNORED("refresh_interval", "What env and system find does not change while the daemon runs."),
     PP_ROW_IGNORED("attributes", "Removed from the Collector's processor; use system.resource_attributes."),
@@ -77,7 +77,7 @@ static bool detect(struct resource_detection *self, const char *detector, struct
     if (strcmp(detector, "env") == 0)
         return !list || pp_detect_env(list, &self->detected, err);
     if (strcmp(detector, "system") == 0)
-        return pp_detect_system(&config->system, &self->detected, err);
+        return pp_detect_system(&config->system, config->timeout, &self->detected, err);
     return true;
 }
 
