@@ -27,7 +27,7 @@ def start_to_ready(t, program, options):
         path = t.write(f"start-{program.name}-{number}.yaml", rows.config(rows.PATHS["grpc-gzip"], program, port, sink))
         command = [program.binary or harness.peer("otelcol"), "--config", path] + (["--feature-gates=service.profilesSupport"] if program.is_collector else [])
         began = time.monotonic()
-        process = subprocess.Popen(["taskset", "-c", program.core_list, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        process = subprocess.Popen([*rig.pinned(program.core_list, program.nice), *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                    start_new_session=True, preexec_fn=lambda: rig.set_nice(os.getpid(), program.nice))
         try:
             while not harness.can_connect(port):

@@ -48,6 +48,11 @@ def set_nice(pid, nice):
         group.write(str(nice))
 
 
+def pinned(core_list, nice):
+    """What stands before a command so that it starts on these cores, and at once where that is wanted."""
+    return (["chrt", "-r", "1"] if nice == REALTIME else []) + ["taskset", "-c", core_list]
+
+
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat") as stat:
         fields = stat.read().rsplit(")", 1)[1].split()
@@ -86,7 +91,7 @@ class Tool:
     """otlp_load or otlp_sink: a command on its standard input, a JSON line as the answer."""
 
     def __init__(self, name, *arguments):
-        command = ["taskset", "-c", str(cores()[1]), tool_path(name), *map(str, arguments)]
+        command = [*pinned(str(cores()[1]), Program.nice), tool_path(name), *map(str, arguments)]
         self.name = name
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True)
         set_nice(self.process.pid, Program.nice)
@@ -141,7 +146,7 @@ class Program:
             command = [harness.peer("otelcol"), "--config", path, "--feature-gates=service.profilesSupport"]
         else:
             command = [self.binary, "--config", path, *arguments]
-        daemon = t.start(name, ["taskset", "-c", self.core_list, *command], [port])
+        daemon = t.start(name, [*pinned(self.core_list, self.nice), *command], [port])
         set_nice(daemon.pid, self.nice)
         return daemon
 

@@ -20,8 +20,8 @@ import bench_rows as rows
 import bench_table as table
 from bench_rig import harness
 
-WARM_UP_MESSAGES = 60
-TUNED_ROUNDS = 2  # the Collector with our limits is like the Collector, which fewer rounds show as well
+WARM_UP_MESSAGES = {"20k": 60, "300k": 40, "2m": 12, "recorded": 40}
+TUNED_ROUNDS = 1  # the Collector with our limits is like the Collector, which fewer rounds show as well
 RATE_STEPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)  # of what a closed loop delivered, where that one was refused something
 
 
@@ -52,7 +52,7 @@ def measure(t, row, program, load, sink, options, number):
     flight = {"connections": connections, "in_flight": in_flight}
     arrivals = not path.batch
     idle_mib = rig.memory_mib(process.pid, "VmRSS")
-    rig.run_load(load, sink, process.pid, port, arrivals, count=WARM_UP_MESSAGES, **flight)
+    rig.run_load(load, sink, process.pid, port, arrivals, count=WARM_UP_MESSAGES[size], **flight)
     window = rows.WINDOW[size] if arrivals else 0
     with rig.perf(process.pid, options.perf and f"{options.perf}.{name}-{size}-{program.name}-{number}"):
         closed = rig.run_load(load, sink, process.pid, port, arrivals, seconds=options.seconds, window=window, **flight)
