@@ -71,6 +71,7 @@ service:
     def start(self):
         self.starts += 1
         self.daemon = self.t.profpipe(f"{self.name}{self.starts}", self.config(), [self.port])
+        self.daemon.wait_for_log("component instances")  # ports are open before the queue has been counted
         self.config_path = self.t.path(f"{self.name}{self.starts}.yaml")
         return self
 

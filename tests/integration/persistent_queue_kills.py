@@ -159,6 +159,7 @@ class Kills:
             self.start_sink("ok")
         self.sink.script("ok")
         daemon = self.start_daemon("-last", True)
+        daemon.wait_for_log("component instances")  # ports are open before the queue has been counted
         harness.wait_until(lambda: harness.metric_sum(self.metrics, "otelcol_exporter_queue_size") == 0, DRAIN_TIMEOUT_S, "the queue to be empty")
         self.t.check(daemon.stop() == 0, "the last daemon ends by itself")
         self.log += daemon.log()
