@@ -138,6 +138,8 @@ class Kills:
         self.note_answers(log, paths)
         self.log += daemon.log()
         self.t.daemons = [d for d in self.t.daemons if d not in (daemon, sender)]
+        if cycle % 20 == 19:
+            self.t.say(f"{cycle + 1} kills, {len(self.accepted)} of {self.offered} messages accepted")
 
     def received(self):
         """How often each message has come and been answered with success."""
