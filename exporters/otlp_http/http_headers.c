@@ -107,3 +107,61 @@ bool pp_http_headers_configured(const struct pp_http_post_options *options,
     }
     return true;
 }
+
+/* The client itself says how long the body is and what becomes of the connection. */
+static bool is_own(struct pp_str name)
+{
+    static const char *const own[] = {"content-length", "transfer-encoding", "connection"};
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
+        if (pp_str_eq_nocase(name, pp_str_c(own[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_line(struct pp_buf *out, struct pp_str name, struct pp_str value)
+{
+    pp_buf_add_str(out, name);
+    pp_buf_add_c(out, ": ");
+    pp_buf_add_str(out, value);
+    pp_buf_add_c(out, "\r\n");
+}
+
+static void add_unless_given(struct pp_buf *out, const struct pp_header_set *headers, const char *name, const char *value)
+{
+    if (value && !pp_header_set_find(headers, name)) {
+        add_line(out, pp_str_c(name), pp_str_c(value));
+    }
+}
+
+static void write_head(const struct pp_http_post_options *options, const struct pp_header_set *headers, struct pp_buf *out)
+{
+    pp_buf_printf(out, "POST %s HTTP/1.1\r\n", options->url->target);
+    add_unless_given(out, headers, "Host", options->url->authority);
+    for (size_t i = 0; i < headers->n; i++) {
+        if (!is_own(headers->v[i].name)) {
+            add_line(out, headers->v[i].name, headers->v[i].value);
+        }
+    }
+    add_unless_given(out, headers, "Content-Type", options->content_type);
+    add_unless_given(out, headers, "Content-Encoding", options->content_encoding);
+    add_unless_given(out, headers, "User-Agent", "profpipe/" PP_VERSION);
+    add_unless_given(out, headers, PP_OTLP_VERSION_HEADER, PP_OTLP_VERSION);
+}
+
+bool pp_http_head_make(const struct pp_http_post_options *options, const struct pp_context *context, struct pp_buf *out,
+                       struct pp_error *err)
+{
+    struct pp_arena arena = {.bytes_limit = out->max};
+    struct pp_header_set set = {.arena = &arena};
+    bool ok = pp_http_headers_configured(options, &set, err) && pp_client_auth_headers(options->auth, context, &set, err);
+
+    if (ok) {
+        write_head(options, &set, out);
+        ok = !out->failed || pp_error_nomem(err);
+    }
+    pp_arena_done(&arena);
+    return ok;
+}

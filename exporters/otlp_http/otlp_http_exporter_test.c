@@ -16,9 +16,10 @@
 
 extern const struct pp_factory pp_otlp_http_exporter_factory;
 
-/* One worker, hence one connection: the test server serves one at a time. */
+/* A connection for each request: the test server serves one at a time, and every loop has its own. */
 #define DIRECT                                                                                     \
-    "sending_queue: {enabled: false, num_consumers: 1}\nretry_on_failure: {enabled: false}\n"
+    "sending_queue: {enabled: false, num_consumers: 1}\nretry_on_failure: {enabled: false}\n"         \
+    "disable_keep_alives: true\n"
 #define OK PP_STR("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
 static const struct pp_test_shape shape = {.resources = 2,

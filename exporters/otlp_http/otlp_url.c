@@ -92,6 +92,34 @@ static bool check_scheme(CURLU *handle, const char *text, struct pp_otlp_url *ur
            pp_error_set(err, PP_ERR_CONFIG, "\"%s\" is not an http:// or https:// URL", text);
 }
 
+/* The parts of an URL for a client of our own. */
+static bool take_parts(CURLU *handle, struct pp_otlp_url *url)
+{
+    PP_AUTOFREE char *host = part(handle, CURLUPART_HOST, 0);
+    PP_AUTOFREE char *written = part(handle, CURLUPART_PORT, 0);
+    PP_AUTOFREE char *path = part(handle, CURLUPART_PATH, 0);
+    PP_AUTOFREE char *query = part(handle, CURLUPART_QUERY, 0);
+    PP_AUTOFREE char *user = part(handle, CURLUPART_USER, 0);
+    PP_AUTOFREE char *password = part(handle, CURLUPART_PASSWORD, 0);
+    size_t n = host ? strlen(host) : 0;
+    struct pp_buf buf;
+
+    url->has_user = user || password;
+    url->port = part(handle, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+    if (n == 0 || !path || !url->port) {
+        return false;
+    }
+    url->name = host[0] == '[' ? pp_str_dup((struct pp_str){host + 1, n - 2}) : pp_strdup(host);
+    pp_buf_init(&buf, URL_BYTES_MAX);
+    pp_buf_printf(&buf, "%s%s%s", host, written ? ":" : "", written ? written : "");
+    url->authority = buf.failed ? NULL : pp_str_dup(pp_buf_str(&buf));
+    pp_buf_reset(&buf);
+    pp_buf_printf(&buf, "%s%s%s", path, query ? "?" : "", query ? query : "");
+    url->target = buf.failed ? NULL : pp_str_dup(pp_buf_str(&buf));
+    pp_buf_done(&buf);
+    return url->name && url->authority && url->target;
+}
+
 static bool take_apart(CURLU *handle, const char *text, const char *server_name,
                        struct pp_otlp_url *url, struct pp_error *err)
 {
@@ -112,6 +140,9 @@ static bool take_apart(CURLU *handle, const char *text, const char *server_name,
         curl_url_set(shown, CURLUPART_QUERY, NULL, 0); /* may hold a token */
         url->shown = part(shown, CURLUPART_URL, 0);
         curl_url_cleanup(shown);
+    }
+    if (!take_parts(handle, url)) {
+        return pp_error_nomem(err);
     }
     if (url->tls && server_name && *server_name && !override_host(handle, server_name, url, err)) {
         return false;
@@ -150,5 +181,9 @@ void pp_otlp_url_done(struct pp_otlp_url *url)
     pp_free(url->shown);
     pp_free(url->connect);
     pp_free(url->host);
+    pp_free(url->name);
+    pp_free(url->port);
+    pp_free(url->authority);
+    pp_free(url->target);
     *url = (struct pp_otlp_url){0};
 }

@@ -14,6 +14,12 @@ struct pp_otlp_url {
                       connect to; else NULL */
     char *host;    /* Host header to go with it; else NULL */
     bool tls;
+    /* The same in parts, for a client that sends the request line itself. */
+    char *name;      /* host, an IPv6 address without its brackets */
+    char *port;      /* "4318" */
+    char *authority; /* host and port as written: "a:4318", "[::1]" */
+    char *target;    /* path and query: "/v1development/profiles?x=y" */
+    bool has_user;   /* a user or a password is in it */
 };
 
 /* `profiles_endpoint` is taken as it is; else the path is added to `endpoint`. Either may be NULL.
