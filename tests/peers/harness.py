@@ -72,9 +72,7 @@ def report_sanitizers_to(folder):
     """Every program that this script starts, in whatever way, leaves its sanitizer's report in a file there. Only what -fsanitize=undefined
     finds goes to stderr (gcc's library ignores log_path beside the others): it ends the program by SIGABRT, which no check takes for a refusal."""
     common = f"log_path={os.path.join(folder, SANITIZER_FILE)}"
-    known_leaks = os.path.join(ROOT, "tests", "lsan.supp")
     os.environ["ASAN_OPTIONS"] = f"{common}:detect_stack_use_after_return=1"
-    os.environ["LSAN_OPTIONS"] = f"suppressions={known_leaks}:print_suppressions=0"
     os.environ["UBSAN_OPTIONS"] = "abort_on_error=1:print_stacktrace=1"
     os.environ["TSAN_OPTIONS"] = f"{common}:second_deadlock_stack=1"
 
