@@ -164,7 +164,7 @@ def attack(x, what):
         neighbour.join(30)
     x.accepted += neighbour.sent
     x.t.check(neighbour.sent > 0 and not neighbour.failures, f"{what} ({x_time:.1f} s): the client beside is served {neighbour.sent} times", neighbour.failures[:5])
-    x.t.check(neighbour.slowest_s < LATE_S, f"{what}: and never waits long (at most {neighbour.slowest_s * 1000:.0f} ms)")
+    x.t.check(neighbour.slowest_s < LATE_S or harness.sanitized(), f"{what}: and never waits long (at most {neighbour.slowest_s * 1000:.0f} ms)")
     if not harness.sanitized():
         x.t.check(x.status("VmHWM") - x.rss_kb < GROWTH_KB_MAX, f"{what}: memory has grown by {(x.status('VmHWM') - x.rss_kb) >> 10} MiB at most (limit {GROWTH_KB_MAX >> 10})")
     x.quiet(what)
@@ -189,13 +189,16 @@ def bombs(x):
     packed = {"gzip": gzip.compress(zeros, 6), "deflate": zlib.compress(zeros, 6)}
     members = gzip.compress(bytes(MIB), 6) * 80
     nested = gzip.compress(gzip.compress(gzip.compress(zeros, 6)))
+    crowd_of_bombs = [*packed.items()] * 3 + [("gzip", members)] * 2
+    if harness.sanitized():  # which inflates many times slower
+        crowd_of_bombs = [*packed.items()]
     answers = []
 
     def send(encoding, body):
         answers.append((encoding, x.post("http", body, {"Content-Encoding": encoding})[0]))
 
     with attack(x, "bombs"):
-        threads = [threading.Thread(target=send, args=one) for one in [*packed.items()] * 3 + [("gzip", members)] * 2]
+        threads = [threading.Thread(target=send, args=one) for one in crowd_of_bombs]
         for thread in threads:
             thread.start()
         for thread in threads:
