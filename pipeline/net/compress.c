@@ -133,6 +133,7 @@ static void contexts_free(void *p)
 
     libdeflate_free_decompressor(contexts->inflater);
     libdeflate_free_compressor(contexts->deflater);
+    pp_free(contexts->igzip);
     ZSTD_freeDCtx(contexts->zstd_decoder);
     ZSTD_freeCCtx(contexts->zstd_encoder);
     LZ4F_freeDecompressionContext(contexts->lz4_decoder);

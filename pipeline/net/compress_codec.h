@@ -12,6 +12,10 @@ typedef bool pp_encode_fn(struct pp_str in, int level, struct pp_buf *out, struc
 pp_decode_fn pp_gzip_decode, pp_zlib_decode, pp_zstd_decode, pp_snappy_decode, pp_snappy_framed_decode, pp_lz4_decode;
 pp_encode_fn pp_gzip_encode, pp_zlib_encode, pp_zstd_encode, pp_snappy_encode, pp_snappy_framed_encode, pp_lz4_encode;
 
+/* Deflates as one gzip or zlib stream into at most `room` bytes. The number made; 0 when they do not fit, memory is out or the
+ * input is too long for this compressor: then libdeflate is for it. */
+size_t pp_igzip_deflate(bool gzip, struct pp_str in, char *out, size_t room);
+
 /* The stream identifier that starts the framed snappy format. */
 #define PP_SNAPPY_FRAMED_HEADER PP_STR("\xff\x06\x00\x00sNaPpY")
 
@@ -20,6 +24,7 @@ struct pp_codec_contexts {
     struct libdeflate_decompressor *inflater;
     struct libdeflate_compressor *deflater;
     int deflater_level;
+    struct pp_igzip *igzip;
     struct ZSTD_DCtx_s *zstd_decoder;
     struct ZSTD_CCtx_s *zstd_encoder;
     struct LZ4F_dctx_s *lz4_decoder;
