@@ -32,8 +32,6 @@ static void validate(const void *value, struct pp_check *check)
     const struct pp_grpc_client_config *config = value;
     const char *balancer = config->balancer_name;
 
-    if (config->auth)
-        pp_check_error(check, "auth", "not sent by this exporter yet");
     if (balancer && *balancer && strcmp(balancer, "round_robin") != 0 &&
         strcmp(balancer, "pick_first") != 0)
         pp_check_error(check, "balancer_name",

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 
 /* Headers of one call beside the shared ones: grpc-timeout, and those of an authenticator. */
-#define CALL_HEADERS_MAX 16u
+#define CALL_HEADERS_MAX 64u
 /* Largest DATA frame that is written, in bytes, if the server takes it: larger ones save little and hold other streams up. */
 #define DATA_BYTES_MAX (256u * 1024)
 #define FRAME_HEADER_BYTES 9u

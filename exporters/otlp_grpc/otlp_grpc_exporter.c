@@ -9,6 +9,7 @@
 #include "otlp_client/client_tls.h"
 #include "otlp_client/otlp_partial.h"
 #include "otlp_client/otlp_request.h"
+#include "pipeline/client_auth.h"
 #include "pipeline/exporter_base.h"
 
 struct otlp_grpc_config {
@@ -50,6 +51,7 @@ static const struct pp_group otlp_grpc_group = {
 struct otlp_grpc {
     struct pp_exporter exporter;   /* first */
     struct pp_grpc_client *client; /* from start on */
+    const struct pp_client_auth *auth; /* NULL: nothing signs */
     struct pp_otlp_request_options request;
     struct pp_counter *rejected;
 };
@@ -65,6 +67,7 @@ struct attempt {
     struct pp_grpc_call call;
     struct lane *lane;
     struct pp_exporter_send *send;
+    struct pp_arena arena; /* of what an extension adds to the call's headers */
 };
 
 static const struct otlp_grpc_config *config_of(const struct pp_component *self)
@@ -147,6 +150,12 @@ static void set_failure(struct lane *lane, int code, int64_t retry_delay_ms, con
     pp_result_from_grpc(code, retry_delay_ms, lane->text.message, ret);
 }
 
+static void attempt_free(struct attempt *attempt)
+{
+    pp_arena_done(&attempt->arena);
+    pp_free(attempt);
+}
+
 static void on_done(struct pp_grpc_call *call, const struct pp_grpc_answer *answer)
 {
     struct attempt *attempt = pp_container_of(call, struct attempt, call);
@@ -159,7 +168,45 @@ static void on_done(struct pp_grpc_call *call, const struct pp_grpc_answer *answ
     } else {
         set_failure(lane, answer->code, answer->retry_delay_ms, answer->message, &result);
     }
-    pp_free(attempt);
+    attempt_free(attempt);
+    pp_exporter_sent(send, &result);
+}
+
+/* The headers of this attempt; what came with the data may go with it, tokens may be new since the last. */
+static bool sign(struct attempt *attempt, struct pp_error *err)
+{
+    const struct pp_client_auth *auth = attempt->lane->exporter->auth;
+    struct pp_header_set set = {.arena = &attempt->arena};
+    struct pp_grpc_header *headers;
+
+    if (!auth) {
+        return true;
+    }
+    if (!pp_client_auth_metadata(auth, pp_batch_context(attempt->send->batch), &set, err)) {
+        return false;
+    }
+    headers = pp_arena_array(&attempt->arena, set.n + 1, sizeof(*headers));
+    if (!headers) {
+        return pp_error_nomem(err);
+    }
+    for (size_t i = 0; i < set.n; i++) {
+        headers[i] = (struct pp_grpc_header){set.v[i].name, set.v[i].value};
+    }
+    attempt->call.headers = headers;
+    attempt->call.headers_n = set.n;
+    return true;
+}
+
+/* Ends an attempt that could not be signed. */
+static void give_up(struct attempt *attempt)
+{
+    struct lane *lane = attempt->lane;
+    struct pp_exporter_send *send = attempt->send;
+    struct pp_result result;
+
+    attempt_free(attempt);
+    pp_error_prefix(&lane->text, "%s", config_of(&lane->exporter->exporter.component)->client.endpoint);
+    pp_result_from_error(&lane->text, &result);
     pp_exporter_sent(send, &result);
 }
 
@@ -180,6 +227,10 @@ static void lane_send(void *lane_, struct pp_exporter_send *send)
         .deadline_mono_ms = send->deadline_mono_ms,
         .done = on_done,
     };
+    if (!sign(attempt, &lane->text)) {
+        give_up(attempt);
+        return;
+    }
     send->state = attempt;
     pp_grpc_channel_call(lane->channel, &attempt->call);
 }
@@ -191,7 +242,7 @@ static void lane_cancel(void *lane_, struct pp_exporter_send *send, struct pp_re
     const char *trouble = pp_grpc_channel_trouble(lane->channel);
 
     pp_grpc_channel_cancel(lane->channel, &attempt->call);
-    pp_free(attempt);
+    attempt_free(attempt);
     set_failure(lane, PP_STATUS_DEADLINE_EXCEEDED, -1, trouble[0] ? trouble : "no answer by the deadline", ret);
 }
 
@@ -218,6 +269,20 @@ static enum pp_encoding encoding_of(int compression)
     }
 }
 
+static bool find_auth(struct otlp_grpc *exporter, struct pp_error *err)
+{
+    struct pp_component *self = &exporter->exporter.component;
+    const struct pp_grpc_client_config *client = &config_of(self)->client;
+    struct pp_grpc_target target;
+    bool in_the_clear;
+
+    if (!pp_grpc_target_parse(client->endpoint, &target, err)) {
+        return false;
+    }
+    in_the_clear = !target.tls && !pp_client_tls_wanted(&client->tls);
+    return pp_client_auth_find(self, client->auth, in_the_clear, &exporter->auth, err);
+}
+
 static bool otlp_grpc_create(struct pp_component *self, struct pp_error *err)
 {
     struct otlp_grpc *exporter = (struct otlp_grpc *)self;
@@ -229,7 +294,8 @@ static bool otlp_grpc_create(struct pp_component *self, struct pp_error *err)
         .encode.references = config->references,
     };
     exporter->rejected = pp_otlp_partial_counter(self);
-    return pp_exporter_create(&exporter->exporter, &otlp_grpc_ops, &config->sending_queue,
+    return find_auth(exporter, err) &&
+           pp_exporter_create(&exporter->exporter, &otlp_grpc_ops, &config->sending_queue,
                               &config->retry_on_failure, config->timeout.timeout, err);
 }
 

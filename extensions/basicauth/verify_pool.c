@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define NICE 10
+#define NICE 5
 
 
 void pp_verify_pool_init(struct pp_verify_pool *pool)

@@ -1,5 +1,5 @@
 /* Threads for what takes too long for an event loop. Bounded in threads and in what waits, in all and for one peer, so that a flood of wrong passwords costs
- * its sender's place in the line and not the others' data; the threads yield to everything else (nice 10). They start with the first job. */
+ * its sender's place in the line and not the others' data; the threads yield to everything else (nice 5). They start with the first job. */
 #ifndef PP_BASICAUTH_VERIFY_POOL_H
 #define PP_BASICAUTH_VERIFY_POOL_H
 
