@@ -109,6 +109,11 @@ static void test_buf(void **state)
     assert_true(pp_buf_printf(&buf, "%s", ""));
     assert_false(pp_buf_printf(&buf, "%d", 6));
     pp_buf_done(&buf);
+    pp_buf_init(&buf, 100);
+    assert_true(pp_buf_add_u64(&buf, 0) && pp_buf_add_byte(&buf, ' ') && pp_buf_add_u64(&buf, 1234567890) && pp_buf_add_byte(&buf, ' ') &&
+                pp_buf_add_u64(&buf, UINT64_MAX));
+    assert_true(pp_str_eq_c(pp_buf_str(&buf), "0 1234567890 18446744073709551615"));
+    pp_buf_done(&buf);
 }
 
 static bool equal_number(const void *context, uint32_t id)

@@ -78,6 +78,18 @@ bool pp_buf_add_byte(struct pp_buf *buf, char c)
     return pp_buf_add(buf, &c, 1);
 }
 
+bool pp_buf_add_u64(struct pp_buf *buf, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    return pp_buf_add(buf, digits + at, sizeof(digits) - at);
+}
+
 bool pp_buf_printf(struct pp_buf *buf, const char *fmt, ...)
 {
     va_list args;

@@ -22,6 +22,8 @@ bool pp_buf_add(struct pp_buf *buf, const void *data, size_t n);
 bool pp_buf_add_str(struct pp_buf *buf, struct pp_str s);
 bool pp_buf_add_c(struct pp_buf *buf, const char *s);
 bool pp_buf_add_byte(struct pp_buf *buf, char c);
+/* In decimal, without what printf costs: for what every answer says. */
+bool pp_buf_add_u64(struct pp_buf *buf, uint64_t value);
 bool pp_buf_printf(struct pp_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static inline struct pp_str pp_buf_str(const struct pp_buf *buf)

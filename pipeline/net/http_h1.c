@@ -117,7 +117,11 @@ static void write_head(struct http_conn *conn, struct http_exchange *exchange)
     struct pp_buf *out = &h1->out;
     bool bodiless = exchange->status == 204 || exchange->status == 304;
 
-    pp_buf_printf(out, "HTTP/1.1 %d %s\r\n", exchange->status, pp_http_reason(exchange->status));
+    pp_buf_add_c(out, "HTTP/1.1 ");
+    pp_buf_add_u64(out, (uint64_t)exchange->status);
+    pp_buf_add_byte(out, ' ');
+    pp_buf_add_c(out, pp_http_reason(exchange->status));
+    pp_buf_add_c(out, "\r\n");
     for (size_t i = 0; i < exchange->out_headers_n; i++) {
         pp_buf_add_str(out, exchange->out_headers[i].name);
         pp_buf_add_c(out, ": ");
@@ -129,8 +133,11 @@ static void write_head(struct http_conn *conn, struct http_exchange *exchange)
         pp_buf_add_str(out, http_shard_date(conn->shard));
         pp_buf_add_c(out, "\r\n");
     }
-    if (!bodiless)
-        pp_buf_printf(out, "content-length: %zu\r\n", exchange->out_body ? exchange->out_body->len : 0);
+    if (!bodiless) {
+        pp_buf_add_c(out, "content-length: ");
+        pp_buf_add_u64(out, exchange->out_body ? exchange->out_body->len : 0);
+        pp_buf_add_c(out, "\r\n");
+    }
     if (h1->close_after)
         pp_buf_add_c(out, "connection: close\r\n");
     else if (exchange->request.http_version == 10)
