@@ -233,7 +233,7 @@ static void test_table(void **state)
         "| `tls.ca_file` | string |  | PEM file",
         "| `keepalive` | block | absent | Pings",
         "| `keepalive.time` | duration | `\"10s\"` | Silence",
-        "| `sending_queue.num_consumers` | integer, 1 to 1000 | `10` | Threads that send. |\n",
+        "| `sending_queue.num_consumers` | integer, 1 to 1000 | `10` | Messages under way at once. |\n",
         "| `rules` | list of blocks | `[]` | Rules. |\n| `rules[].key` | string | required | A key "
         "\\| with a bar. |\n",
         "| `rules[].weight` | number, 0 to 1 | `0.1` | A weight. |\n",

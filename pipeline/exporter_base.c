@@ -78,7 +78,7 @@ bool pp_exporter_create(struct pp_exporter *self, const struct pp_exporter_ops *
     }
     pp_queue_init(&core->queue, &core->queue_config);
     core->queue.stored = core->queue_config.storage != NULL;
-    pp_exporter_metrics_init(&core->metrics, &self->component, queued, queued && queue->batch);
+    pp_exporter_metrics_init(&core->metrics, self, queued, queued && queue->batch);
     atomic_init(&core->stop_deadline_ms, UINT64_MAX);
     pthread_mutex_init(&core->lock, NULL);
     init_cond(&core->work);

@@ -58,9 +58,15 @@ struct pp_exporter_ops {
     void (*lane_close)(void *lane);
 };
 
+/* Where an exporter sends, as labels of its metrics, which the Collector has too. NULL: none. */
+struct pp_exporter_destination {
+    const char *server_address, *server_port, *url_path;
+};
+
 struct pp_exporter {
     struct pp_component component; /* first */
     struct pp_exporter_core *core;
+    struct pp_exporter_destination destination; /* set before pp_exporter_create; the strings live as long as the instance */
 };
 
 /* Call in `create`. `queue` and `retry` may be NULL: no queue (consume sends and answers with the result), no retries. Both belong to the

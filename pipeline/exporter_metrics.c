@@ -40,16 +40,37 @@ static const struct pp_metric batch_size = {"otelcol_exporter_queue_batch_send_s
 static const struct pp_metric batch_size_bytes = {"otelcol_exporter_queue_batch_send_size_bytes",
                                                   "Bytes of a batch that is sent.", "By", BYTES};
 
-void pp_exporter_metrics_init(struct pp_exporter_metrics *metrics, struct pp_component *self, bool queued, bool batched)
+#define DESTINATION_LABELS_MAX 3u
+
+/* Adds what is known of the destination; returns how many. */
+static size_t add_destination(const struct pp_exporter_destination *destination, struct pp_label labels[DESTINATION_LABELS_MAX])
 {
-    struct pp_telemetry *telemetry = self->service ? pp_service_telemetry(self->service) : NULL;
+    const struct pp_label all[DESTINATION_LABELS_MAX] = {
+        {"server_address", destination->server_address},
+        {"server_port", destination->server_port},
+        {"url_path", destination->url_path},
+    };
+    size_t n = 0;
+
+    for (size_t i = 0; i < DESTINATION_LABELS_MAX; i++)
+        if (all[i].value)
+            labels[n++] = all[i];
+    return n;
+}
+
+void pp_exporter_metrics_init(struct pp_exporter_metrics *metrics, struct pp_exporter *self, bool queued, bool batched)
+{
+    const struct pp_component *component = &self->component;
+    struct pp_telemetry *telemetry = component->service ? pp_service_telemetry(component->service) : NULL;
     struct pp_telemetry *queue_telemetry = queued ? telemetry : NULL, *batch_telemetry = batched ? telemetry : NULL;
-    const struct pp_label labels[] = {{"exporter", self->id}, {"data_type", "profiles"}};
+    const struct pp_label labels[] = {{"exporter", component->id}, {"data_type", "profiles"}};
+    struct pp_label sent_labels[1 + DESTINATION_LABELS_MAX] = {labels[0]};
 
     metrics->telemetry = telemetry;
-    metrics->exporter = self->id;
+    metrics->exporter = component->id;
+    metrics->destination = &self->destination;
     metrics->batched = batched;
-    metrics->sent = pp_telemetry_counter(telemetry, &sent, labels, 1);
+    metrics->sent = pp_telemetry_counter(telemetry, &sent, sent_labels, 1 + add_destination(&self->destination, sent_labels + 1));
     metrics->enqueue_failed = pp_telemetry_counter(telemetry, &enqueue_failed, labels, 1);
     metrics->in_flight = pp_telemetry_gauge(telemetry, &in_flight, labels, 2);
     metrics->queue_size = pp_telemetry_gauge(queue_telemetry, &queue_size, labels, 2);
@@ -91,11 +112,11 @@ void pp_exporter_metrics_send(struct pp_exporter_metrics *metrics, const struct 
 void pp_exporter_metrics_failed(struct pp_exporter_metrics *metrics, uint64_t samples, const struct pp_result *result)
 {
     bool has_status = result->status > PP_STATUS_OK;
-    const struct pp_label labels[] = {
+    struct pp_label labels[3 + DESTINATION_LABELS_MAX] = {
         {"exporter", metrics->exporter},
         {"error_permanent", result->outcome == PP_PERMANENT ? "true" : "false"},
         {"error_type", has_status ? pp_grpc_code_name((enum pp_grpc_code)result->status) : "_OTHER"},
     };
 
-    pp_counter_add(pp_telemetry_counter(metrics->telemetry, &failed, labels, 3), samples);
+    pp_counter_add(pp_telemetry_counter(metrics->telemetry, &failed, labels, 3 + add_destination(metrics->destination, labels + 3)), samples);
 }

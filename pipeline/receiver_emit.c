@@ -10,9 +10,13 @@ static const struct pp_metric refused = {"otelcol_receiver_refused_profile_sampl
                                          "Number of profile samples that could not be pushed into the pipeline.", "{samples}",
                                          NULL, 0};
 
+static const struct pp_metric failed = {"otelcol_receiver_failed_profile_samples",
+                                        "The number of profile samples that failed to be processed by the receiver due to internal errors.",
+                                        "{samples}", NULL, 0};
+
 struct pp_transport_counters {
     const char *transport; /* static */
-    struct pp_counter *accepted, *refused;
+    struct pp_counter *accepted, *refused, *failed;
     struct pp_transport_counters *next;
 };
 
@@ -35,6 +39,7 @@ static struct pp_transport_counters *counters_of(struct pp_component *self, cons
     c->transport = transport;
     c->accepted = pp_telemetry_counter(telemetry, &accepted, labels, 2);
     c->refused = pp_telemetry_counter(telemetry, &refused, labels, 2);
+    c->failed = pp_telemetry_counter(telemetry, &failed, labels, 2);
     c->next = head;
     while (!atomic_compare_exchange_weak_explicit(&downstream->transports, &c->next, c, memory_order_release,
                                                   memory_order_acquire))
@@ -70,7 +75,7 @@ void pp_receiver_emit(struct pp_component *self, const char *transport, struct p
 
     if (!counted) {
         if (counters)
-            pp_counter_add(counters->refused, pp_batch_samples(batch));
+            pp_counter_add(counters->failed, pp_batch_samples(batch));
         pp_batch_unref(batch);
         pp_done_call(done, &PP_RESULT_RETRY("out of memory"));
         return;

@@ -54,6 +54,8 @@ struct otlp_grpc {
     const struct pp_client_auth *auth; /* NULL: nothing signs */
     struct pp_otlp_request_options request;
     struct pp_counter *rejected;
+    char server[PP_GRPC_TARGET_MAX]; /* host, where it is no unix socket */
+    struct pp_grpc_target target;
 };
 
 /* What there is on one loop. */
@@ -294,6 +296,13 @@ static bool otlp_grpc_create(struct pp_component *self, struct pp_error *err)
         .encode.references = config->references,
     };
     exporter->rejected = pp_otlp_partial_counter(self);
+    if (!pp_grpc_target_parse(config->client.endpoint, &exporter->target, err)) {
+        return false;
+    }
+    if (!exporter->target.local) {
+        pp_grpc_target_split(&exporter->target, exporter->server, &exporter->exporter.destination.server_port);
+        exporter->exporter.destination.server_address = exporter->server;
+    }
     return find_auth(exporter, err) &&
            pp_exporter_create(&exporter->exporter, &otlp_grpc_ops, &config->sending_queue,
                               &config->retry_on_failure, config->timeout.timeout, err);

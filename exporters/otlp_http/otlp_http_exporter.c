@@ -168,6 +168,7 @@ static bool otlp_http_create(struct pp_component *self, struct pp_error *err)
         return pp_error_set(err, PP_ERR_INTERNAL, "libcurl does not start");
     }
     exporter->rejected = pp_otlp_partial_counter(self);
+    exporter->exporter.destination = (struct pp_exporter_destination){exporter->url.name, exporter->url.port, exporter->url.path};
     if (!pp_exporter_create(&exporter->exporter, exporter->is_plain ? &pp_otlp_http_plain_ops : &pp_otlp_http_curl_ops,
                             &config->sending_queue, &config->retry_on_failure, client->timeout, err)) {
         release(exporter);

@@ -117,7 +117,8 @@ static bool take_parts(CURLU *handle, struct pp_otlp_url *url)
     pp_buf_printf(&buf, "%s%s%s", path, query ? "?" : "", query ? query : "");
     url->target = buf.failed ? NULL : pp_str_dup(pp_buf_str(&buf));
     pp_buf_done(&buf);
-    return url->name && url->authority && url->target;
+    url->path = pp_strdup(path);
+    return url->name && url->authority && url->target && url->path;
 }
 
 static bool take_apart(CURLU *handle, const char *text, const char *server_name,
@@ -185,5 +186,6 @@ void pp_otlp_url_done(struct pp_otlp_url *url)
     pp_free(url->port);
     pp_free(url->authority);
     pp_free(url->target);
+    pp_free(url->path);
     *url = (struct pp_otlp_url){0};
 }

@@ -19,6 +19,7 @@ struct pp_otlp_url {
     char *port;      /* "4318" */
     char *authority; /* host and port as written: "a:4318", "[::1]" */
     char *target;    /* path and query: "/v1development/profiles?x=y" */
+    char *path;      /* without the query, which may hold a token */
     bool has_user;   /* a user or a password is in it */
 };
 

@@ -354,6 +354,7 @@ static int teardown(void **state)
     (void)state;
     pp_service_free(service);
     unlink("contract.json");
+    rmdir("contract_storage");
     return chdir("/") || rmdir(folder);
 }
 
