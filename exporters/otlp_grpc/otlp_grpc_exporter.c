@@ -275,13 +275,8 @@ static bool find_auth(struct otlp_grpc *exporter, struct pp_error *err)
 {
     struct pp_component *self = &exporter->exporter.component;
     const struct pp_grpc_client_config *client = &config_of(self)->client;
-    struct pp_grpc_target target;
-    bool in_the_clear;
+    bool in_the_clear = !exporter->target.tls && !pp_client_tls_wanted(&client->tls);
 
-    if (!pp_grpc_target_parse(client->endpoint, &target, err)) {
-        return false;
-    }
-    in_the_clear = !target.tls && !pp_client_tls_wanted(&client->tls);
     return pp_client_auth_find(self, client->auth, in_the_clear, &exporter->auth, err);
 }
 
