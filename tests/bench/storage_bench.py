@@ -94,8 +94,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--directory", default=None, help="for the files; default: a temporary one")
     parser.add_argument("--into", help="Markdown file with the markers")
+    parser.add_argument("--realtime", action="store_true", help="before everything else on the machine (root)")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
+    if options.realtime:
+        rig.Program.nice = rig.REALTIME
     if options.quick:
         options.seconds, options.rounds = 0.3, 1
     with tempfile.TemporaryDirectory(prefix="profpipe-storage-bench-", dir=options.directory) as folder:
