@@ -24,8 +24,10 @@ struct kept {
     void *block;
     size_t cap;
     unsigned round; /* of trimming, in which it was put here */
+    const char *by; /* the thread that put it here, which has it in its processor's cache; see `me` */
 };
 
+static _Thread_local char me; /* its address tells threads apart */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct kept kept[KEPT_MAX]; /* the latest last */
 static size_t kept_n, kept_bytes;
@@ -71,7 +73,15 @@ static struct kept take_at(size_t i)
     return taken;
 }
 
-/* The smallest that is large enough and not twice as large as needed, the latest of equals: it is most likely in a cache. */
+static bool is_better(const struct kept *a, const struct kept *b)
+{
+    bool mine = a->by == &me;
+
+    return mine == (b->by == &me) ? a->cap < b->cap : mine;
+}
+
+/* Large enough and not twice as large as needed; of these rather one of this thread's, the smallest, the latest: what most likely is in
+ * a cache. */
 static struct kept take_fitting(size_t cap)
 {
     struct kept found = {0};
@@ -79,7 +89,7 @@ static struct kept take_fitting(size_t cap)
 
     pthread_mutex_lock(&lock);
     for (size_t i = kept_n; i-- > 0;)
-        if (kept[i].cap >= cap && kept[i].cap / 2 <= cap && (best == kept_n || kept[i].cap < kept[best].cap))
+        if (kept[i].cap >= cap && kept[i].cap / 2 <= cap && (best == kept_n || is_better(&kept[i], &kept[best])))
             best = i;
     if (best < kept_n)
         found = take_at(best);
@@ -111,7 +121,7 @@ static bool keep(void *block, size_t cap)
     pthread_mutex_lock(&lock);
     room = kept_n < KEPT_MAX && cap <= PP_SLABS_KEPT_BYTES_MAX - kept_bytes;
     if (room) {
-        kept[kept_n++] = (struct kept){block, cap, round_now};
+        kept[kept_n++] = (struct kept){block, cap, round_now, &me};
         kept_bytes += cap;
         if (wake_fn && !woken) {
             woken = true;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "base/slab.h"
 #include "base/bytes.h"
@@ -75,6 +76,32 @@ static void test_reuse(void **state)
     small = pp_slab_new(MIB / 2, &cap);
     assert_ptr_not_equal(small, large);
     pp_slab_free(small, cap);
+}
+
+static void *free_here(void *block)
+{
+    pp_slab_free(block, MIB);
+    return NULL;
+}
+
+/* Each thread gets back what it had itself. */
+static void test_threads(void **state)
+{
+    size_t cap;
+    char *mine = pp_slab_new(MIB, &cap), *other = pp_slab_new(MIB, &cap);
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(cap, MIB);
+    pp_slab_free(mine, MIB);
+    assert_int_equal(pthread_create(&thread, NULL, free_here, other), 0);
+    pthread_join(thread, NULL);
+    if (!KEEPS)
+        skip();
+    assert_ptr_equal(pp_slab_new(MIB, &cap), mine);
+    assert_ptr_equal(pp_slab_new(MIB, &cap), other); /* better than none */
+    pp_slab_free(mine, MIB);
+    pp_slab_free(other, MIB);
 }
 
 static void test_bound(void **state)
@@ -166,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_sizes, leave_empty),      cmocka_unit_test_teardown(test_reuse, leave_empty),
+        cmocka_unit_test_teardown(test_threads, leave_empty),
         cmocka_unit_test_teardown(test_bound, leave_empty),      cmocka_unit_test_teardown(test_wakes_once, leave_empty),
         cmocka_unit_test_teardown(test_bytes, leave_empty),      cmocka_unit_test_teardown(test_no_memory, leave_empty),
     };
