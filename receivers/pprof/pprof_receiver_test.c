@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "pprof_config.h"
 #include "pprof_fetch.h"
+#include "pprof_ingest.h"
 
 /* A server that gives each connection the same answer, byte for byte; NULL: says nothing and waits for the peer to leave. */
 struct server {
@@ -182,12 +184,50 @@ static void test_fetch_is_bounded(void **state)
     server_stop(&server);
 }
 
+#define PROFILE_PATH "../../tests/fuzz/corpus/pprof/full.gz"
+#define FAULTS_MAX 2000u
+
+/* Each allocation between a profile's bytes and its batch fails in turn: an error that says so, no batch, no leak. */
+static void test_no_memory(void **state)
+{
+    static const struct pp_pprof_config config = {.service_name = "shop"};
+    const struct pp_component self = {.id = "pprof", .config = &config};
+    const struct pp_pprof_source source = {.transport = "file", .attributes = {{"file", PP_STR("full.gz")}}, .attributes_n = 1};
+    char content[4096];
+    FILE *file = fopen(PROFILE_PATH, "rb");
+    struct pp_batch *batch = NULL;
+    struct pp_error err;
+    struct pp_str text;
+    size_t n = 1;
+
+    (void)state;
+#ifndef PP_ALLOC_FAULTS
+    fclose(file);
+    skip();
+#endif
+    assert_non_null(file);
+    text = (struct pp_str){content, fread(content, 1, sizeof(content), file)};
+    fclose(file);
+    for (; !batch; n++) {
+        bool ok;
+
+        assert_true(n < FAULTS_MAX);
+        pp_alloc_fail_at(n);
+        ok = pp_pprof_ingest(&self, &source, text, &batch, &err);
+        pp_alloc_fail_at(0);
+        assert_int_equal(ok, batch != NULL);
+        assert_true(ok || err.kind == PP_ERR_NOMEM);
+    }
+    assert_true(n > 20 && pp_batch_samples(batch) > 0);
+    pp_batch_unref(batch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fetch),
         cmocka_unit_test(test_fetch_failures),
-        cmocka_unit_test(test_fetch_is_bounded),
+        cmocka_unit_test(test_fetch_is_bounded), cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
