@@ -16,6 +16,8 @@
 #define GATHER_MS 5u
 /* After a read or an allocation has failed. */
 #define PAUSE_MS 1000u
+/* Between two lines about failing writes. */
+#define QUIET_MS 10000u
 
 struct pp_exporter_storage {
     struct pp_exporter_core *core;
@@ -32,6 +34,7 @@ struct pp_exporter_storage {
     struct pp_record_parts parts[GROUP_RECORDS_MAX];
     uint64_t ids[GROUP_RECORDS_MAX];
     bool write_fails, read_fails, mark_fails; /* has been logged */
+    uint64_t write_quiet_until_ms;
     struct pp_record held; /* read, but there was no memory for the batch; `body` NULL: none */
     /* Under the core's lock. */
     pthread_cond_t work;
@@ -147,20 +150,21 @@ static size_t make_records(struct pp_exporter_storage *storage, size_t n, struct
     return kept;
 }
 
-/* Says once that writing has begun to fail, and once that it works again. */
+/* Says that writing fails, and that it works again. A disk at its limit takes a batch for each one that goes: that is not said each time. */
 static void note_write(struct pp_exporter_storage *storage, bool ok, const struct pp_error *err)
 {
     struct pp_component *self = storage->core->self;
+    uint64_t now_ms = pp_clock_mono_ms();
 
-    if (ok == !storage->write_fails)
-        return;
-    storage->write_fails = !ok;
-    if (ok) {
-        pp_log(PP_LOG_INFO, self->log_id, "stored queue: can be written again");
-        pp_component_report(self, PP_COMPONENT_OK, "%s", "");
-    } else {
+    if (!ok && !storage->write_fails && now_ms >= storage->write_quiet_until_ms) {
+        storage->write_fails = true;
+        storage->write_quiet_until_ms = now_ms + QUIET_MS;
         pp_log(PP_LOG_ERROR, self->log_id, "stored queue: %s; senders are asked to try again until it can be written", err->message);
         pp_component_report(self, PP_COMPONENT_RECOVERABLE_ERROR, "stored queue: %s", err->message);
+    } else if (ok && storage->write_fails) {
+        storage->write_fails = false;
+        pp_log(PP_LOG_INFO, self->log_id, "stored queue: can be written again");
+        pp_component_report(self, PP_COMPONENT_OK, "%s", "");
     }
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The stored sending queue: restarts, reloads, metadata, memory, a full and a read-only disk, damaged files, a second daemon, wrong directories."""
+"""The stored sending queue: restarts, reloads, metadata, memory, a full and a read-only disk, damaged files, a second daemon, wrong directories. PROFPIPE_PART
+names one of the functions to run it alone."""
 import contextlib
 import os
 import re
