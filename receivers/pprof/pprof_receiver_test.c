@@ -194,7 +194,7 @@ static void test_no_memory(void **state)
     const struct pp_component self = {.id = "pprof", .config = &config};
     const struct pp_pprof_source source = {.transport = "file", .attributes = {{"file", PP_STR("full.gz")}}, .attributes_n = 1};
     char content[4096];
-    FILE *file = fopen(PROFILE_PATH, "rb");
+    FILE *file;
     struct pp_batch *batch = NULL;
     struct pp_error err;
     struct pp_str text;
@@ -202,9 +202,9 @@ static void test_no_memory(void **state)
 
     (void)state;
 #ifndef PP_ALLOC_FAULTS
-    fclose(file);
     skip();
 #endif
+    file = fopen(PROFILE_PATH, "rb");
     assert_non_null(file);
     text = (struct pp_str){content, fread(content, 1, sizeof(content), file)};
     fclose(file);
