@@ -27,6 +27,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
 TOOL_TIMEOUT_S = 120.0
+DIFF_TIMEOUT_S = 300.0  # it expands every message
 BUILD_TIMEOUT_S = 590.0
 LOG_LINES_SHOWN = 40
 REPORT_STOP_S = 10.0
@@ -347,7 +348,7 @@ class Test:
     def same_profiles(self, what, sent, received, flags=("--ignore-unknown",)):
         """Compares message files or folders value by value; unknown fields are left out by default, as a Collector drops them."""
         sent, received = ([x] if isinstance(x, str) else list(x) for x in (sent, received))
-        code, out = self.tool("diff", *flags, *sent, "--", *received, codes=(0, 1))
+        code, out = self.tool("diff", *flags, *sent, "--", *received, codes=(0, 1), timeout_s=DIFF_TIMEOUT_S)
         return self.check(code == 0, what, "\n" + out)
 
     # End
