@@ -33,7 +33,7 @@ def run(target, seconds):
         os.makedirs(folder, exist_ok=True)
     before = set(os.listdir(findings))
     command = ["nice", "-n", "19", os.path.join(BUILD, "tests", "fuzz", f"{target}_fuzz"), f"-max_total_time={seconds}", f"-timeout={ONE_INPUT_TIMEOUT_S}",
-               f"-rss_limit_mb={RSS_LIMIT_MIB}", "-print_final_stats=1", f"-artifact_prefix={findings}/{target}-", kept, os.path.join(HERE, "corpus", target)]
+               f"-rss_limit_mb={RSS_LIMIT_MIB}", "-print_final_stats=1", f"-report_slow_units={ONE_INPUT_TIMEOUT_S}", f"-artifact_prefix={findings}/{target}-", kept, os.path.join(HERE, "corpus", target)]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds + END_GRACE_S, check=False)
         log, code = done.stdout.decode(errors="replace"), done.returncode
