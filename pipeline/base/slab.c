@@ -85,9 +85,10 @@ static bool is_better(const struct kept *a, const struct kept *b)
 static struct kept take_fitting(size_t cap)
 {
     struct kept found = {0};
-    size_t best = kept_n;
+    size_t best;
 
     pthread_mutex_lock(&lock);
+    best = kept_n;
     for (size_t i = kept_n; i-- > 0;)
         if (kept[i].cap >= cap && kept[i].cap / 2 <= cap && (best == kept_n || is_better(&kept[i], &kept[best])))
             best = i;
