@@ -116,7 +116,8 @@ def free_port():
 
 
 def wait_until(condition, timeout_s, what):
-    """Polls until condition() is true and returns its value; Failure names what was waited for."""
+    """Polls until condition() is true and returns its value; Failure names what was waited for. Waits longer for a sanitizer's binary."""
+    timeout_s = patient(timeout_s)
     deadline = time.monotonic() + timeout_s
     while True:
         value = condition()
