@@ -155,7 +155,10 @@ def listening_ports(pid):
     """TCP ports that a process listens on, as the kernel has them."""
     inodes = set()
     for name in os.listdir(f"/proc/{pid}/fd"):
-        match = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(f"/proc/{pid}/fd/{name}"))
+        try:
+            match = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(f"/proc/{pid}/fd/{name}"))
+        except FileNotFoundError:  # closed meanwhile
+            continue
         if match:
             inodes.add(match.group(1))
     ports = set()
