@@ -168,16 +168,19 @@ struct test_call *test_h2_call(struct test_h2 *h2, const char *path, struct pp_s
     return call;
 }
 
+/* In one write, so that the server reads small requests together. */
 void test_h2_flush(struct test_h2 *h2)
 {
-    for (;;) {
-        const uint8_t *data;
-        ssize_t n = nghttp2_session_mem_send(h2->session, &data);
+    struct pp_buf out;
+    const uint8_t *data;
+    ssize_t n;
 
-        if (n <= 0)
-            return;
-        test_send(h2->fd, (struct pp_str){(const char *)data, (size_t)n});
-    }
+    pp_buf_init(&out, SIZE_MAX);
+    while ((n = nghttp2_session_mem_send(h2->session, &data)) > 0)
+        assert_true(pp_buf_add(&out, data, (size_t)n));
+    if (out.len > 0)
+        test_send(h2->fd, pp_buf_str(&out));
+    pp_buf_done(&out);
 }
 
 void test_h2_run(struct test_h2 *h2, bool (*done)(const struct test_h2 *h2))
