@@ -97,7 +97,20 @@ def standin():
     return os.environ.get("PROFPIPE_STANDIN") == "otelcol"
 
 
-_given_ports = set()
+_given_ports = []
+
+
+def reserve(port):
+    """Whether the port is this script's from now on: scripts run side by side, and a port on which one of them wants nobody to listen looks free to the
+    others. An abstract Unix socket of that number tells them; it goes with the process."""
+    mark = socket.socket(socket.AF_UNIX)
+    try:
+        mark.bind(f"\0profpipe-test-port-{port}")
+    except OSError:
+        mark.close()
+        return False
+    _given_ports.append(mark)
+    return True
 
 
 def free_port():
@@ -109,8 +122,7 @@ def free_port():
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        if port not in _given_ports:
-            _given_ports.add(port)
+        if reserve(port):
             return port
     raise Failure("no free port in 200 tries")
 
